@@ -1,0 +1,1 @@
+"""Camera-ingest: frames in, answers asked for, events out."""

@@ -1,0 +1,122 @@
+"""The only place where the process's objects are made."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
+
+from edge_camera.answers import AnswersFile
+from edge_camera.client import InferenceClient
+from edge_camera.config import Camera, Config, Inference
+from edge_camera.events import Changes, EventMaker
+from edge_camera.frame import Frame
+from edge_camera.ingest import Fanout, Ingest, Lane
+from edge_camera.live import Gallery, Screen
+from edge_camera.mailbox import Mailbox
+from edge_camera.metrics import Metrics
+from edge_camera.pipeline import Reader, Worker
+from edge_camera.record import Record
+from edge_camera.sampler import RateLimit
+from edge_camera.settings import Settings
+from edge_camera.sinks.base import Outbox, Sink
+from edge_camera.sinks.stdout import StdoutSink
+from edge_camera.source import FileSource, open_video
+from edge_camera.status import status_document
+from edge_camera.summary import Window
+from edge_camera.view import create_app
+from edge_common.clock import Clock
+from edge_common.errors import StartError
+from edge_common.server import Server
+
+# Requests of the page besides the streams: status polls and snapshots.
+_PAGE_THREADS = 4
+_METRICS_THREADS = 2
+# A worker in the middle of a frame needs its deadline, and once more for a reply that trickles.
+_DRAIN_FACTOR, _DRAIN_MORE_S = 2.0, 2.0
+
+
+def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile | None = None) -> Ingest:
+    """Make every object of the process; the listeners' ports are taken, but nothing runs yet.
+
+    Raises:
+        StartError: a source cannot be opened or a port is taken.
+    """
+    gateway = settings.gateway or socket.gethostname()
+    sinks: list[Sink] = [StdoutSink()] if config.sinks.stdout else []
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # nobody reads them
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, [camera.name for camera in config.camera], [sink.name for sink in sinks])
+    gallery = Gallery(settings.viewers, settings.stream_fps)
+    fanout = Fanout(gallery.note, [Outbox(sink, metrics) for sink in sinks])
+    lanes = _Lanes(settings, config.inference, metrics, gateway, gallery, fanout, clock, answers)
+    page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic()))
+    scrape = make_wsgi_app(registry, disable_compression=True)
+    return Ingest(
+        lanes=[lanes.make(camera) for camera in config.camera],
+        fanout=fanout,
+        gallery=gallery,
+        servers=[
+            Server(page, settings.host, settings.port, threads=settings.viewers + _PAGE_THREADS),
+            Server(scrape, settings.host, settings.metrics_port, threads=_METRICS_THREADS),
+        ],
+        halt=lanes.halt,
+        drain_s=config.inference.deadline_ms / 1000 * _DRAIN_FACTOR + _DRAIN_MORE_S,
+    )
+
+
+class _Lanes:
+    """Make one camera's reader and worker from what all cameras share."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        inference: Inference,
+        metrics: Metrics,
+        gateway: str,
+        gallery: Gallery,
+        fanout: Fanout,
+        clock: Clock,
+        answers: AnswersFile | None,
+    ) -> None:
+        self._settings, self._inference, self._metrics = settings, inference, metrics
+        self._gateway, self._gallery, self._fanout = gateway, gallery, fanout
+        self._clock, self._answers = clock, answers
+        self.halt = threading.Event()
+
+    def make(self, camera: Camera) -> Lane:
+        """Return the lane of `camera`; its screen joins the gallery."""
+        record = Record(camera.name, self._metrics)
+        mailbox = Mailbox[Frame]()
+        screen = Screen(record=record, quality=self._settings.jpeg_quality)
+        self._gallery.screens[camera.name] = screen
+        reader = Reader(source=self._source(camera), mailbox=mailbox, record=record, stop=self.halt)
+        worker = Worker(
+            mailbox=mailbox,
+            record=record,
+            limit=RateLimit(camera.fps),
+            client=self._client(camera),
+            maker=EventMaker(self._gateway, camera.name, self._inference.model),
+            changes=Changes(camera.keepalive_s),
+            emit=self._fanout,
+            watchers=[screen.show] if self._answers is None else [screen.show, self._answers.write],
+            clock=self._clock,
+            summary_s=self._settings.summary_s,
+            window=Window(record, self._clock.monotonic()),
+        )
+        return Lane(reader=reader, worker=worker)
+
+    def _source(self, camera: Camera) -> FileSource:
+        # A file that cannot be read will not come back like a camera: say so before anything starts.
+        try:
+            capture, _ = open_video(camera.path)
+        except StartError as exc:
+            raise StartError(f"camera {camera.name}: url: {exc}") from None
+        capture.release()
+        fast = camera.speed == "fast"
+        return FileSource(camera=camera.name, path=camera.path, clock=self._clock, loop=camera.loop, fast=fast)
+
+    def _client(self, camera: Camera) -> InferenceClient:
+        ask = self._inference
+        return InferenceClient(ask.url, ask.model, ask.deadline_ms / 1000, camera.max_side, self._clock)

@@ -1,0 +1,168 @@
+"""Ask the inference service about a frame, within the frame's deadline, once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+import urllib3
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+
+from edge_camera.answer import Answer, AnswerError, Card, read_answers, read_card
+from edge_camera.frame import Frame, Pixels
+from edge_camera.wire import HEADER, decode_reply, encode_request
+from edge_common.clock import Clock
+
+log = logging.getLogger(__name__)
+
+# A detector's reply is some kilobytes; a server that sends more than this is not one.
+MAX_REPLY_BYTES = 8 * 1024 * 1024
+_CHUNK = 256 * 1024
+_STATES = {408: "timeout", 429: "rejected", 503: "rejected", 504: "timeout"}
+
+
+class State(StrEnum):
+    """What came of asking; `no_frame` is an event's state when there was nothing to ask about."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    REJECTED = "rejected"
+    ERROR = "error"
+    STALE = "stale"
+    NO_FRAME = "no_frame"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The outcome of one question. Only when `state` is ok do empty `answers` mean that nothing was seen."""
+
+    state: State
+    answers: tuple[Answer, ...] = ()
+    model_version: str | None = None
+    age_s: float
+    inference_s: float = 0.0
+    detail: str = ""
+
+
+class _FailedError(Exception):
+    def __init__(self, state: State, detail: str) -> None:
+        super().__init__(detail)
+        self.state = state
+
+
+class InferenceClient:
+    """One kept-alive connection to one model; for use by one thread.
+
+    Nothing is retried: by the time a second try ends, the camera has a newer frame.
+    """
+
+    def __init__(self, url: str, model: str, deadline_s: float, max_side: int, clock: Clock) -> None:
+        self._pool = urllib3.connection_from_url(url, maxsize=1, retries=False)
+        self._path = f"{urllib3.util.parse_url(url).path or ''}".rstrip("/") + f"/v2/models/{quote(model)}"
+        self._deadline_s = deadline_s
+        self._max_side = max_side
+        self._clock = clock
+        self._card: Card | None = None
+        self._version: str | None = None
+
+    def ask(self, frame: Frame) -> Reply:
+        """Return what the model says about `frame`, or why it says nothing; never raises for the world."""
+        try:
+            card = self._known_card(frame)
+            asked = self._clock.monotonic()
+            version, answers = self._infer(card, frame)
+        except _FailedError as exc:
+            return Reply(state=exc.state, age_s=self._age(frame), detail=str(exc))
+        except AnswerError as exc:
+            self._card = None
+            return Reply(state=State.ERROR, age_s=self._age(frame), detail=str(exc))
+        age, took = self._age(frame), self._clock.monotonic() - asked
+        if age > self._deadline_s:
+            late = f"the answer came after {age * 1000:.0f} ms, past the deadline"
+            return Reply(state=State.TIMEOUT, age_s=age, detail=late)
+        return Reply(state=State.OK, answers=tuple(answers), model_version=version, age_s=age, inference_s=took)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+    def _age(self, frame: Frame) -> float:
+        return self._clock.monotonic() - frame.stamp.monotonic
+
+    def _known_card(self, frame: Frame) -> Card:
+        if self._card is None:
+            body, _ = self._call("GET", self._path, frame, {}, [])
+            self._card = read_card(body)
+            log.info("model version %s: asking for %s", self._card.version, ", ".join(self._card.outputs))
+        return self._card
+
+    def _infer(self, card: Card, frame: Frame) -> tuple[str, list[Answer]]:
+        pixels, scale = fit(frame.pixels, min(self._max_side, card.max_side or self._max_side))
+        headers, parts = encode_request(card, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8))
+        body, json_length = self._call("POST", self._path + "/infer", frame, headers, parts)
+        version, outputs = decode_reply(body, json_length)
+        if version not in {card.version, self._version}:
+            # A rollout happened behind the address, and the new version may have other labels.
+            self._card = None
+            card = self._known_card(frame)
+        self._version = version
+        return version, read_answers(card, outputs, scale, frame.size)
+
+    def _call(
+        self, method: str, path: str, frame: Frame, headers: dict[str, str], parts: list[bytes | memoryview]
+    ) -> tuple[bytes, str | None]:
+        left = self._deadline_s - self._age(frame)
+        if left <= 0:
+            raise _FailedError(State.STALE, "the frame was past its deadline before it could be sent")
+        try:
+            response = self._pool.urlopen(
+                method,
+                path,
+                body=cast("list[bytes]", parts) or None,  # urllib3 sends any buffer; its types say bytes
+                headers={**headers, "X-Request-Timeout-Ms": str(max(1, int(left * 1000)))},
+                timeout=urllib3.Timeout(total=left),
+                preload_content=False,
+            )
+            body = self._body(response, frame)
+        except NewConnectionError as exc:
+            raise _FailedError(State.ERROR, f"cannot connect: {exc}") from None
+        except TimeoutError:
+            raise _FailedError(State.TIMEOUT, "no answer within the deadline") from None
+        except HTTPError as exc:
+            raise _FailedError(State.ERROR, f"{type(exc).__name__}: {exc}") from None
+        if response.status != 200:
+            state = State(_STATES.get(response.status, "error"))
+            raise _FailedError(state, f"HTTP {response.status}: {body[:200].decode(errors='replace')}")
+        return body, response.headers.get(HEADER)
+
+    def _body(self, response: urllib3.BaseHTTPResponse, frame: Frame) -> bytes:
+        """Read the body piece by piece: the socket's timeout alone would let a trickle go on for ever."""
+        pieces, size = [], 0
+        try:
+            while piece := response.read1(_CHUNK):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MAX_REPLY_BYTES:
+                    raise _FailedError(State.ERROR, f"the reply is over {MAX_REPLY_BYTES} bytes")
+                if self._age(frame) > self._deadline_s:
+                    raise _FailedError(State.TIMEOUT, "the answer did not end within the deadline")
+            response.release_conn()
+        finally:
+            response.close()  # after release_conn the connection is the pool's again and stays open
+        return b"".join(pieces)
+
+
+def fit(pixels: Pixels, side: int) -> tuple[Pixels, float]:
+    """Shrink a picture so that its longer side is at most `side`; return it and the factor (at most 1)."""
+    height, width = pixels.shape[:2]
+    longest = max(height, width)
+    if longest <= side:
+        return pixels, 1.0
+    scale = side / longest
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8), scale

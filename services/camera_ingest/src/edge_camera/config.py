@@ -1,0 +1,126 @@
+"""The config file: which cameras, which model, which sinks. One file per group of cameras."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from edge_common.errors import StartError
+from edge_common.tomlfile import read_toml
+
+# A group of cameras is some dozens of lines; a file over this is not a config.
+MAX_CONFIG_BYTES = 256 * 1024
+# One process reads at most this many cameras: two threads each.
+MAX_CAMERAS = 64
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+class Inference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to ask, and how old a frame may be when its answer comes."""
+
+    url: str
+    model: str
+    deadline_ms: int = 500
+
+
+class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One camera."""
+
+    name: str
+    url: str
+    fps: float = 5.0
+    max_side: int = 960
+    keepalive_s: float = 10.0
+    loop: bool = False
+    speed: str = "natural"
+
+    @property
+    def path(self) -> Path:
+        """The file of a `file` source."""
+        parts = urlsplit(self.url)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else Path(self.url)
+
+
+class Sinks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events go."""
+
+    stdout: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole config file."""
+
+    inference: Inference
+    camera: list[Camera]
+    sinks: Sinks = Sinks()
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a config file.
+
+    Raises:
+        StartError: the first fault found, naming file, key, what was wanted and what was found.
+    """
+    config = read_toml(path, Config, MAX_CONFIG_BYTES)
+    for key, wanted, found in _faults(config):
+        raise StartError(f"{path}: {key}: want {wanted}, found {found!r}")
+    return config
+
+
+def _faults(config: Config) -> list[tuple[str, str, object]]:
+    faults = _inference_faults(config.inference)
+    if not 1 <= len(config.camera) <= MAX_CAMERAS:
+        faults.append(("[[camera]]", f"1 to {MAX_CAMERAS} cameras", len(config.camera)))
+    names: set[str] = set()
+    for index, camera in enumerate(config.camera):
+        faults += [(f"camera[{index}].{key}", wanted, found) for key, wanted, found in _camera_faults(camera)]
+        if camera.name in names:
+            faults.append((f"camera[{index}].name", "a name no other camera has", camera.name))
+        names.add(camera.name)
+    return faults
+
+
+def _inference_faults(inference: Inference) -> list[tuple[str, str, object]]:
+    checks = [
+        (_is_http(inference.url), "inference.url", "http://HOST:PORT", inference.url),
+        (bool(_LABEL.fullmatch(inference.model)), "inference.model", "an RFC 1123 label", inference.model),
+        (1 <= inference.deadline_ms <= 60_000, "inference.deadline_ms", "1 to 60000", inference.deadline_ms),
+    ]
+    return [(key, wanted, found) for good, key, wanted, found in checks if not good]
+
+
+def _camera_faults(camera: Camera) -> list[tuple[str, str, object]]:
+    scheme = _scheme(camera.url)
+    checks = [
+        (bool(_LABEL.fullmatch(camera.name)), "name", "an RFC 1123 label (a-z, 0-9, -)", camera.name),
+        (
+            scheme in {"", "file"},
+            "url",
+            "a file path or file://PATH; this version reads no other source",
+            scheme,
+        ),
+        (bool(camera.url), "url", "a file path", camera.url),
+        (0.01 <= camera.fps <= 240, "fps", "0.01 to 240 frames a second", camera.fps),
+        (32 <= camera.max_side <= 8192, "max_side", "32 to 8192 pixels", camera.max_side),
+        (camera.speed in {"natural", "fast"}, "speed", "natural or fast", camera.speed),
+        (0.1 <= camera.keepalive_s <= 86_400, "keepalive_s", "0.1 to 86400 seconds", camera.keepalive_s),
+    ]
+    return [(key, wanted, found) for good, key, wanted, found in checks if not good]
+
+
+def _scheme(url: str) -> str:
+    """Return the URL's scheme, "" for a plain path. Only this is ever shown: a URL can hold a password."""
+    head, separator, _ = url.partition(":")
+    return head.lower() if separator and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.]*", head) else ""
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,177 @@
+"""Events: what leaves the gateway, as docs/event.schema.json describes it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from edge_camera.answer import Answer
+from edge_camera.client import Reply, State
+from edge_camera.frame import Frame
+from edge_camera.record import Totals
+
+Priority = Literal["high", "normal", "low"]
+
+
+class FrameInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The frame's own size in pixels (boxes are in these) and its number at its source."""
+
+    w: int
+    h: int
+    seq: int
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Percentiles in milliseconds; null while there is no value."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a camera did since its last summary. `answers` counts answers by label, over every answered frame.
+
+    A parcel seen in 40 frames is 40 answers here.
+    """
+
+    window_s: float
+    captured: int
+    replaced: int
+    fps: int
+    sent: int
+    answered: int
+    lost: dict[str, int]
+    answers: dict[str, int]
+    age_ms: Spread
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event; fields without a meaning for a kind are null, `summary` is there for that kind only."""
+
+    id: str
+    gateway: str
+    camera: str
+    kind: Literal["detection", "summary", "state"]
+    state: State
+    captured_at: str
+    clock_synced: bool
+    age_ms: float | None
+    model: str | None
+    model_version: str | None
+    frame: FrameInfo | None
+    answers: list[Answer]
+    priority: Priority
+    summary: Summary | msgspec.UnsetType = msgspec.UNSET
+
+    def line(self) -> bytes:
+        """Return the event as one JSON object without a newline."""
+        return msgspec.json.encode(self)
+
+
+def new_id(wall: float) -> str:
+    """Return a UUID of version 7: unique, and in the order of `wall` (epoch seconds) to the millisecond."""
+    value = int(wall * 1000) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def timestamp(wall: float) -> str:
+    """Return epoch seconds as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class EventMaker:
+    """Make one camera's events."""
+
+    def __init__(self, gateway: str, camera: str, model: str) -> None:
+        self._gateway, self._camera, self._model = gateway, camera, model
+
+    def detection(self, frame: Frame, reply: Reply) -> Event:
+        """What was seen in `frame`, or why nothing can be said about it."""
+        width, height = frame.size
+        return Event(
+            id=new_id(frame.stamp.wall),
+            gateway=self._gateway,
+            camera=self._camera,
+            kind="detection",
+            state=reply.state,
+            captured_at=timestamp(frame.stamp.wall),
+            clock_synced=frame.stamp.clock_synced,
+            age_ms=round(reply.age_s * 1000, 1),
+            model=self._model,
+            model_version=reply.model_version,
+            frame=FrameInfo(w=width, h=height, seq=frame.seq),
+            answers=list(reply.answers),
+            priority="low",
+        )
+
+    def no_frame(self, wall: float, synced: bool) -> Event:
+        """The camera gives no frames any more: it ended, or cannot be read."""
+        return self._bare("state", State.NO_FRAME, wall, synced, "high")
+
+    def summary(self, wall: float, synced: bool, state: State, summary: Summary) -> Event:
+        """What the camera did in the window that ends at `wall`; `state` is how its last frame ended."""
+        event = self._bare("summary", state, wall, synced, "normal")
+        return msgspec.structs.replace(event, summary=summary)
+
+    def _bare(
+        self, kind: Literal["summary", "state"], state: State, wall: float, synced: bool, priority: Priority
+    ) -> Event:
+        return Event(
+            id=new_id(wall),
+            gateway=self._gateway,
+            camera=self._camera,
+            kind=kind,
+            state=state,
+            captured_at=timestamp(wall),
+            clock_synced=synced,
+            age_ms=None,
+            model=self._model,
+            model_version=None,
+            frame=None,
+            answers=[],
+            priority=priority,
+        )
+
+
+class Changes:
+    """Decide which frames become detection events: on change, and again after `keepalive_s`.
+
+    A change is another state, or another number of any label; boxes that move are not one.
+    """
+
+    def __init__(self, keepalive_s: float) -> None:
+        self._keepalive_s = keepalive_s
+        self._last: tuple[State, Counter[str]] | None = None
+        self._told = 0.0
+
+    def worth_telling(self, reply: Reply, now: float) -> bool:
+        """Return True when the reply is to be sent; `now` is monotonic."""
+        seen = (reply.state, Counter(answer.label for answer in reply.answers))
+        if seen == self._last and now - self._told < self._keepalive_s:
+            return False
+        self._last, self._told = seen, now
+        return True
+
+
+def summarise(window_s: float, totals: Totals, labels: Counter[str], ages: list[float | None]) -> Summary:
+    """Put a window's counts into a summary; `ages` are p50, p95, p99 in seconds."""
+    p50, p95, p99 = (None if age is None else round(age * 1000, 1) for age in ages)
+    return Summary(
+        window_s=round(window_s, 3),
+        captured=totals.captured,
+        replaced=totals.replaced,
+        fps=totals.fps,
+        sent=totals.sent,
+        answered=totals.answered,
+        lost=totals.lost,
+        answers=dict(sorted(labels.items())),
+        age_ms=Spread(p50=p50, p95=p95, p99=p99),
+    )

@@ -1,0 +1,89 @@
+"""What Prometheus sees; the names are an API (docs/camera.md)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# Edges at 50, 100, 250 and 500 ms, where frame-age objectives usually sit, so that p95 is read there.
+AGE_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
+CALL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Outcome(StrEnum):
+    """Where a frame went before the question: `captured` = `replaced` + `fps` + `sent`."""
+
+    CAPTURED = "captured"
+    REPLACED = "replaced"
+    FPS = "fps"
+    SENT = "sent"
+
+
+class Cause(StrEnum):
+    """Why a frame has no answer. `decode` never became a frame; the others were sent."""
+
+    STALE = "stale"
+    DECODE = "decode"
+    TIMEOUT = "timeout"
+    REJECTED = "rejected"
+    ERROR = "error"
+
+
+class CameraState(StrEnum):
+    """How the camera itself does."""
+
+    CONNECTING = "connecting"
+    OK = "ok"
+    DOWN = "down"
+
+
+class Delivery(StrEnum):
+    """What became of an event on its way to a sink."""
+
+    OK = "ok"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class Metrics:
+    """Every series of the process, all of them exported with 0 from the start."""
+
+    def __init__(self, registry: CollectorRegistry, cameras: list[str], sinks: list[str]) -> None:
+        camera = ["camera"]
+        self.frames = Counter("edge_camera_frames_total", "Frames by outcome", [*camera, "outcome"], registry=registry)
+        self.lost = Counter(
+            "edge_camera_frames_lost_total", "Frames without an answer", [*camera, "cause"], registry=registry
+        )
+        self.age = Histogram(
+            "edge_camera_frame_age_seconds", "Age of a frame when its answer arrived", camera,
+            buckets=AGE_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self.state = Gauge("edge_camera_state", "1 for the state that holds", [*camera, "state"], registry=registry)
+        self.last_frame = Gauge(
+            "edge_camera_last_frame_timestamp_seconds",
+            "When the last frame was read",
+            camera,
+            registry=registry,
+        )
+        self.events = Counter("edge_camera_events_total", "Events by sink", ["sink", "outcome"], registry=registry)
+        self.inference = Histogram(
+            "edge_camera_inference_seconds", "Time of an answered inference call", ["track"],
+            buckets=CALL_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._zero(cameras, sinks)
+
+    def _zero(self, cameras: list[str], sinks: list[str]) -> None:
+        for name in cameras:
+            self.age.labels(name)
+            self.last_frame.labels(name)
+            for outcome in Outcome:
+                self.frames.labels(name, outcome.value)
+            for cause in Cause:
+                self.lost.labels(name, cause.value)
+            for state in CameraState:
+                self.state.labels(name, state.value)
+        for sink in sinks:
+            for delivery in Delivery:
+                self.events.labels(sink, delivery.value)
+        self.inference.labels("main")

@@ -1,0 +1,136 @@
+"""One camera's two threads: the reader fills the slot, the worker asks, counts and tells."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_camera.client import Reply, State
+from edge_camera.clocksync import clock_synced
+from edge_camera.events import Changes, Event, EventMaker
+from edge_camera.frame import Frame
+from edge_camera.mailbox import Mailbox
+from edge_camera.metrics import CameraState, Cause
+from edge_camera.record import Record
+from edge_camera.sampler import RateLimit
+from edge_camera.source import Source
+from edge_camera.summary import Window
+from edge_common.clock import Clock
+from edge_common.errors import StartError
+
+log = logging.getLogger(__name__)
+
+# How often a worker without frames looks whether its summary is due.
+_TICK_S = 1.0
+
+
+class Asker(Protocol):
+    """Ask about a frame; what `client.InferenceClient` does."""
+
+    def ask(self, frame: Frame) -> Reply: ...
+
+    def close(self) -> None: ...
+
+
+Watcher = Callable[[Frame, Reply], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Reader:
+    """Read one source into the mailbox until it ends or `stop` is set."""
+
+    source: Source
+    mailbox: Mailbox[Frame]
+    record: Record
+    stop: threading.Event
+
+    def run(self) -> None:
+        """Read; whatever ends it, the worker learns of it by the closed mailbox."""
+        try:
+            self._read()
+        except StartError as exc:
+            log.error("camera %s: %s", self.record.camera, exc)
+        finally:
+            self.record.enter(CameraState.DOWN)
+            self.mailbox.close()
+
+    def _read(self) -> None:
+        bad = 0
+        for frame in self.source.frames(self.stop):
+            self.record.captured(frame, replaced=self.mailbox.put(frame))
+            if self.source.waits:
+                self.mailbox.wait_free()
+            if self.record.state is not CameraState.OK:
+                self.record.enter(CameraState.OK)
+            bad = self._count_undecodable(bad)
+        self._count_undecodable(bad)
+
+    def _count_undecodable(self, counted: int) -> int:
+        for _ in range(self.source.undecodable - counted):
+            self.record.lost(Cause.DECODE)
+        return self.source.undecodable
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """Take frames from the mailbox until it is closed and empty; then tell the last summary."""
+
+    mailbox: Mailbox[Frame]
+    record: Record
+    limit: RateLimit
+    client: Asker
+    maker: EventMaker
+    changes: Changes
+    emit: Callable[[Event], None]
+    watchers: list[Watcher]
+    clock: Clock
+    summary_s: float
+    window: Window
+    last_state: State = State.OK
+
+    def run(self) -> None:
+        """Work until the reader is done."""
+        while not self.mailbox.ended:
+            frame = self.mailbox.take(_TICK_S)
+            if frame is not None:
+                self.handle(frame)
+            if self.window.age(self.clock.monotonic()) >= self.summary_s:
+                self._summarise()
+        self.emit(self.maker.no_frame(self.clock.time(), clock_synced()))
+        self._summarise()
+        self.client.close()
+
+    def handle(self, frame: Frame) -> None:
+        """Bring one frame to its end: skipped, answered, or lost."""
+        if not self.limit.admit(frame.position_s):
+            self.record.skipped()
+            return
+        self.record.sent()
+        reply = self.client.ask(frame)
+        now = self.clock.monotonic()
+        if reply.state is State.OK:
+            self.record.answered(reply.age_s, reply.inference_s, now)
+        else:
+            self.record.lost(Cause(reply.state.value))
+        self._log_change(reply)
+        self.window.add(reply)
+        if self.changes.worth_telling(reply, now):
+            self.emit(self.maker.detection(frame, reply))
+        for watch in self.watchers:
+            watch(frame, reply)
+
+    def _log_change(self, reply: Reply) -> None:
+        if reply.state is not self.last_state:
+            log.warning(
+                "inference is %s (was %s) %s", reply.state, self.last_state, reply.detail,
+                extra={"camera": self.record.camera},
+            )  # fmt: skip
+        self.last_state = reply.state
+
+    def _summarise(self) -> None:
+        state = self.window.state
+        summary = self.window.close(self.clock.monotonic())
+        self.emit(self.maker.summary(self.clock.time(), clock_synced(), state, summary))

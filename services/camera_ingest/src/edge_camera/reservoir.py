@@ -1,0 +1,36 @@
+"""Percentiles of a stream of numbers in bounded memory."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+# 20,000 doubles are 160 kB; up to this many values the percentiles are exact.
+CAPACITY = 20_000
+
+
+class Reservoir:
+    """Keep every value up to `capacity`, then a uniform sample of all of them (Vitter's algorithm R)."""
+
+    def __init__(self, capacity: int = CAPACITY, seed: int = 0) -> None:
+        self._values: list[float] = []
+        self._capacity = capacity
+        self._random = random.Random(seed)
+        self.count = 0
+
+    def add(self, value: float) -> None:
+        """Take one value in."""
+        self.count += 1
+        if len(self._values) < self._capacity:
+            self._values.append(value)
+            return
+        place = self._random.randrange(self.count)
+        if place < self._capacity:
+            self._values[place] = value
+
+    def percentiles(self, *wanted: float) -> list[float | None]:
+        """Return the percentiles (0..100), linearly interpolated; None for each while there is no value."""
+        if not self._values:
+            return [None for _ in wanted]
+        return [float(v) for v in np.percentile(self._values, wanted)]

@@ -1,0 +1,70 @@
+"""The state of every camera as data: `/status`, and the report at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_camera.events import Spread
+from edge_camera.live import Gallery, Screen
+from edge_camera.record import Record
+from edge_camera.reservoir import Reservoir
+
+# "Now" on the page: figures are taken over the answers of this long.
+NOW_S = 5.0
+
+
+def totals_document(records: list[Record]) -> dict[str, Any]:
+    """Return each camera's exact totals; percentiles over all answered frames (see reservoir.CAPACITY)."""
+    return {"cameras": {record.camera: _camera_totals(record) for record in records}}
+
+
+def _camera_totals(record: Record) -> dict[str, Any]:
+    totals = record.totals()
+    return {
+        "captured": totals.captured,
+        "replaced": totals.replaced,
+        "fps": totals.fps,
+        "sent": totals.sent,
+        "answered": totals.answered,
+        "lost": totals.lost,
+        "frame_age_ms": _spread(record, record.frame_age),
+        "inference_ms": _spread(record, record.inference),
+    }
+
+
+def _spread(record: Record, which: Reservoir) -> Spread:
+    p50, p95, p99 = (None if v is None else round(v * 1000, 2) for v in record.percentiles(which))
+    return Spread(p50=p50, p95=p95, p99=p99)
+
+
+def status_document(gateway: str, gallery: Gallery, now: float) -> dict[str, Any]:
+    """Return what the page shows; `now` is monotonic."""
+    return {
+        "gateway": gateway,
+        "cameras": [_camera_status(name, screen, now) for name, screen in gallery.screens.items()],
+        "events": gallery.events(),
+    }
+
+
+def _camera_status(name: str, screen: Screen, now: float) -> dict[str, Any]:
+    shown, record = screen.shown, screen.record
+    recent = [(age, took) for at, age, took in record.recently() if now - at <= NOW_S]
+    span = min(NOW_S, max((now - at for at, _, _ in record.recently()), default=NOW_S))
+    return {
+        "name": name,
+        "state": record.state,
+        "answer_state": None if shown is None else shown.reply.state,
+        "detail": "" if shown is None else shown.reply.detail,
+        "model_version": None if shown is None else shown.reply.model_version,
+        "frame": None if shown is None else dict(zip(("w", "h"), shown.frame.size, strict=True)),
+        "fps": round(len(recent) / span, 1) if recent and span > 0 else 0.0,
+        "age_ms": _last(age for age, _ in recent),
+        "inference_ms": _last(took for _, took in recent),
+        "answers": [] if shown is None else list(shown.reply.answers),
+        "totals": _camera_totals(record),
+    }
+
+
+def _last(values: Any) -> float | None:
+    seconds = list(values)
+    return round(seconds[-1] * 1000, 1) if seconds else None

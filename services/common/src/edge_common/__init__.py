@@ -1,0 +1,1 @@
+"""What the services share; imports no Flask, OpenCV or ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""The edge-serve command: bundles today, rollouts tomorrow."""

@@ -1,0 +1,1 @@
+"""One model, served: the Open Inference Protocol over HTTP on ONNX Runtime."""

@@ -1,0 +1,145 @@
+"""One ONNX Runtime session: threads as told, spinning off, tensors by their protocol names."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from edge_common.errors import InvalidInput, StartError
+from edge_common.tensors import DTYPES, Array, TensorSpec
+
+from edge_inference.cache import GraphCache
+
+_DATATYPES = {
+    "bool": "BOOL",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "float16": "FP16",
+    "bfloat16": "BF16",
+    "float": "FP32",
+    "double": "FP64",
+    "string": "BYTES",
+}
+_BF16 = 16  # onnx.TensorProto.BFLOAT16
+
+
+class Engine:
+    """A loaded model. `inputs` and `outputs` are in the graph's order; `load_seconds` is what loading took."""
+
+    def __init__(self, session: ort.InferenceSession, threads: int, load_seconds: float, cached: bool) -> None:
+        self.inputs = tuple(_spec(value) for value in session.get_inputs())
+        self.outputs = tuple(_spec(value) for value in session.get_outputs())
+        self.threads = threads
+        self.load_seconds = load_seconds
+        self.cached = cached
+        self._session = session
+        self._all = [spec.name for spec in self.outputs]
+        self._raw = any(spec.datatype == "BF16" for spec in (*self.inputs, *self.outputs))
+
+    @classmethod
+    def open(cls, model: Path, sha256: str, *, threads: int, cache_dir: Path | None = None) -> Engine:
+        """Load `model`.
+
+        Raises:
+            StartError: ONNX Runtime refuses the file; the text is its reason, in one line.
+        """
+        started = time.perf_counter()
+        cache = GraphCache(cache_dir, sha256, threads) if cache_dir else None
+        optimised = cache.find() if cache else None
+        try:
+            session = _session(optimised or model, threads, optimised is not None, None)
+        except Exception as exc:  # noqa: BLE001 - ORT's exceptions share no base class
+            if optimised is None:
+                raise StartError(f"{model}: ONNX Runtime cannot load it: {_first_line(exc)}") from None
+            session, optimised = _session(model, threads, False, None), None
+        if cache and optimised is None:
+            cache.fill(lambda target: _session(model, threads, False, target))
+        return cls(session, threads, time.perf_counter() - started, optimised is not None)
+
+    def run(self, feed: Mapping[str, Array], outputs: Sequence[str] | None = None) -> list[Array]:
+        """Return the named outputs (all by default) for `feed`.
+
+        Raises:
+            InvalidInput: the graph itself refuses these inputs, e.g. dims that do not fit each other.
+        """
+        names = list(outputs) if outputs is not None else self._all
+        try:
+            if self._raw:
+                return self._run_raw(feed, names)
+            return self._session.run(names, feed)  # type: ignore[no-any-return]
+        except _REFUSALS as exc:
+            raise InvalidInput(f"the model refuses these inputs: {_first_line(exc)}") from None
+
+    def _run_raw(self, feed: Mapping[str, Array], names: list[str]) -> list[Array]:
+        types = {spec.name: spec.datatype for spec in self.inputs}
+        values = {
+            name: ort.OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(array), _BF16)
+            if types[name] == "BF16"
+            else ort.OrtValue.ortvalue_from_numpy(array)
+            for name, array in feed.items()
+        }
+        return [_to_numpy(value) for value in self._session.run_with_ort_values(names, values)]
+
+    def example(self) -> dict[str, Array]:
+        """Zeros (empty strings) in every input's shape, 1 for a variable dim: for a warm-up without samples."""
+        return {
+            spec.name: np.full([1 if dim < 0 else dim for dim in spec.shape], "", dtype=object)
+            if spec.datatype == "BYTES"
+            else np.zeros([1 if dim < 0 else dim for dim in spec.shape], DTYPES[spec.datatype])
+            for spec in self.inputs
+        }
+
+
+def _ort_errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (state.InvalidArgument, state.RuntimeException, state.Fail)
+
+
+_REFUSALS = _ort_errors()
+
+
+def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    # Spinning threads eat the CPU quota that the next frame needs (three sessions: 41 ms against 15 ms).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    if optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if save_to is not None:
+        options.optimized_model_filepath = str(save_to)
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _spec(value: Any) -> TensorSpec:
+    kind = value.type.removeprefix("tensor(").removesuffix(")")
+    if kind not in _DATATYPES:
+        raise StartError(f"'{value.name}': the type {value.type} cannot be served; want a tensor")
+    shape = tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in value.shape)
+    return TensorSpec(value.name, _DATATYPES[kind], shape)
+
+
+def _to_numpy(value: Any) -> Array:
+    if value.element_type() != _BF16:
+        return value.numpy()  # type: ignore[no-any-return]
+    shape = value.shape()
+    raw = ctypes.string_at(value.data_ptr(), int(np.prod(shape, dtype=np.int64)) * 2)
+    return np.frombuffer(raw, np.uint16).reshape(shape)
+
+
+def _first_line(exc: BaseException) -> str:
+    return str(exc).strip().splitlines()[0][:300]

@@ -1,0 +1,183 @@
+"""edge-inference: serve one model until told to stop, or only check it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+# One BLAS pool more would only fight ONNX Runtime's for the same quota; numpy reads it at import.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from edge_common import logs
+from edge_common.body import BodyReader
+from edge_common.bundle import read_bundle
+from edge_common.errors import StartError
+from edge_common.server import Server, raise_file_limit
+from edge_common.settings import add_flags, load_settings
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from edge_inference.cpu import cpu_limit
+from edge_inference.front import Front
+from edge_inference.service import Service, process_started
+from edge_inference.settings import Settings
+
+log = logging.getLogger("edge_inference")
+
+BAD_START, CHECK_FAILED = 2, 3
+_POLL_S = 0.02
+
+
+def main(argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> None:
+    """Run and exit: 0 after a clean stop, 2 for a bad setting or bundle, 3 for a failed self-check."""
+    arguments = vars(_parser().parse_args(argv))
+    check_only = arguments.pop("check")
+    positional = arguments.pop("path")
+    arguments["model"] = positional or arguments["model"]
+    try:
+        settings = load_settings(Settings, env, arguments)
+        logs.configure(settings.log_level)
+        service = Service(settings, read_bundle(settings.model), cpu_limit())
+        code = _check(service) if check_only else Process(service).run()
+    except StartError as exc:
+        print(f"edge-inference: {exc}", file=sys.stderr)
+        code = BAD_START
+    _leave(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-inference",
+        description="Serve one ONNX model over the Open Inference Protocol.",
+        epilog="examples:  edge-inference models/belt-detector --port 8080\n"
+        "           edge-inference --check models/belt-detector   (exit 0, or 3 with what differs)\n"
+        "           EDGE_THREADS=2 edge-inference model.onnx",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", nargs="?", metavar="PATH", help="bundle directory or .onnx file")
+    parser.add_argument("--check", action="store_true", help="do the whole start up to the budget, print one line, exit")
+    add_flags(parser, Settings)
+    return parser
+
+
+def _check(service: Service) -> int:
+    from edge_inference.selfcheck import CheckFailed
+
+    try:
+        service.load(process_started())
+    except CheckFailed as exc:
+        print(f"{service.bundle.name} {service.bundle.version}: {exc}")
+        return CHECK_FAILED
+    report = service.report
+    if report is not None:
+        print(
+            f"{service.bundle.name} {service.bundle.version}: ok: sha256, {report.samples} golden samples, "
+            f"p95 {report.p95_ms:.2f} ms on {service.threads} threads, {report.memory_mb:.0f} MB"
+        )
+    return 0
+
+
+class Process:
+    """The listening process: start, wait for a signal or a failed load, stop in order."""
+
+    def __init__(self, service: Service) -> None:
+        settings = service.settings
+        raise_file_limit()
+        bodies = BodyReader(
+            max_bytes=settings.max_body_bytes,
+            max_readers=settings.max_slow_bodies,
+            timeout_s=settings.body_timeout_ms / 1000,
+        )
+        registry = CollectorRegistry()
+        registry.register(service.recorder)
+        self._service = service
+        self._settings = settings
+        self._front = Front(service, bodies, lambda: _flask(service))
+        self._server = Server(
+            self._front,
+            settings.host,
+            settings.port,
+            threads=settings.max_handlers,
+            max_connections=settings.max_connections,
+            header_timeout_s=settings.header_timeout_ms / 1000,
+        )
+        self._metrics = Server(make_wsgi_app(registry), settings.host, settings.metrics_port, threads=4)
+        self._stop = threading.Event()
+        self._signals = 0
+        self._code = 0
+
+    def run(self) -> int:
+        """Serve until stopped and return the exit code."""
+        for server in (self._metrics, self._server):
+            server.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        log.info("listening on port %d, metrics on port %d", self._server.port, self._metrics.port)
+        threading.Thread(target=self._load, name="load", daemon=True).start()
+        self._stop.wait()
+        self._drain()
+        return self._code
+
+    def _load(self) -> None:
+        from edge_inference.selfcheck import CheckFailed
+
+        try:
+            self._service.load(process_started())
+        except CheckFailed as exc:
+            self._end(CHECK_FAILED, str(exc))
+            # Long enough to read /v2/health/ready and one scrape, then the rollout must see a failure.
+            self._stop.wait(self._settings.failed_grace_ms / 1000)
+        except StartError as exc:
+            self._end(BAD_START, str(exc))
+        else:
+            took = time.time() - process_started()
+            log.info("ready after %.3f s", took, extra=self._names())
+            return
+        self._stop.set()
+
+    def _end(self, code: int, why: str) -> None:
+        self._code = code
+        print(f"edge-inference: {why}", file=sys.stderr, flush=True)
+
+    def _names(self) -> dict[str, str]:
+        return {"model": self._service.bundle.name, "version": self._service.bundle.version}
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            _leave(128 + number)
+        self._stop.set()
+
+    def _drain(self) -> None:
+        """Not ready, wait for proxies, refuse new work, finish the old, close."""
+        if not self._code:
+            self._service.leave("stopping", closing=False)
+            log.info("stopping", extra=self._names())
+            time.sleep(self._settings.shutdown_delay_ms / 1000)
+        self._service.leave(self._service.reason, closing=True)
+        end = time.monotonic() + self._settings.drain_timeout_ms / 1000
+        while self._front.active and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        self._server.stop()
+        self._metrics.stop()
+
+
+def _flask(service: Service) -> Any:
+    from edge_inference.app import create_app
+
+    return create_app(service)
+
+
+def _leave(code: int) -> None:
+    """End at once: a thread held by a stalled client must not hold the exit."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,188 @@
+"""What the service counts: one accumulator a request touches once, read by Prometheus and by the statistics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+OUTCOMES = ("ok", "invalid", "rejected", "timeout", "failed")
+STAGES = ("decode", "queue", "run", "encode")
+# Edges sit on the 5, 50 and 100 ms objectives so that p95 is read, not interpolated.
+SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+class Histogram:
+    """Counts per bucket and a sum; not locked: its owner is."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        edges = [*map(str, self.bounds), "+Inf"]
+        return [(edge, float(count)) for edge, count in zip(edges, accumulate(self.counts), strict=True)]
+
+
+@dataclass(slots=True)
+class Timing:
+    """One request: nanoseconds per stage, filled as it goes."""
+
+    started: int = field(default_factory=time.perf_counter_ns)
+    decode: int = 0
+    queue: int = 0
+    run: int = 0
+    encode: int = 0
+    batch: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class Recorder(Collector):
+    """Every figure of one served model, exported from the start with zeros."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.model, self.version = "", ""
+        self.info: dict[str, str] = {}
+        self.gauges: dict[str, Callable[[], float]] = dict.fromkeys(_GAUGES, lambda: 0.0)
+        self.outcomes = dict.fromkeys(OUTCOMES, 0)
+        self.duration = Histogram(SECONDS)
+        self.stages = {stage: Histogram(SECONDS) for stage in STAGES}
+        self.batch = Histogram(BATCHES)
+        self.bytes = {"in": 0, "out": 0}
+        self.last_inference_ms = 0
+        self.selfcheck_failures = 0
+        self._nanoseconds = {key: [0, 0] for key in ("success", "fail", *STAGES)}
+        self._classes: dict[str, tuple[list[int], Histogram]] = {}
+        self._lock = threading.Lock()
+        self.name_classes(labels)
+
+    def name_classes(self, labels: Sequence[str]) -> None:
+        """Label values come from labels.txt, never from a request."""
+        self._classes = {label: ([0], Histogram(SCORES)) for label in labels}
+
+    def finish(self, timing: Timing, outcome: str) -> float:
+        """Count one infer call and return its duration in seconds."""
+        spent = time.perf_counter_ns() - timing.started
+        seconds = spent * 1e-9
+        with self._lock:
+            self.outcomes[outcome] += 1
+            self.duration.observe(seconds)
+            self.bytes["in"] += timing.bytes_in
+            self.bytes["out"] += timing.bytes_out
+            sums = self._nanoseconds
+            if outcome != "ok":
+                _add(sums["fail"], spent)
+                return seconds
+            _add(sums["success"], spent)
+            for stage, value in (
+                ("decode", timing.decode),
+                ("queue", timing.queue),
+                ("run", timing.run),
+                ("encode", timing.encode),
+            ):
+                self.stages[stage].observe(value * 1e-9)
+                _add(sums[stage], value)
+            self.batch.observe(timing.batch)
+            self.last_inference_ms = time.time_ns() // 1_000_000
+        return seconds
+
+    def count_classes(self, answers: Iterable[tuple[str, float]]) -> None:
+        """Count predicted (label, score) pairs; a label that labels.txt lacks is left out."""
+        with self._lock:
+            for label, score in answers:
+                if label in self._classes:
+                    count, scores = self._classes[label]
+                    count[0] += 1
+                    scores.observe(score)
+
+    def sums(self) -> dict[str, tuple[int, int]]:
+        """(count, nanoseconds) per success, fail and stage, for the statistics extension."""
+        with self._lock:
+            return {key: (pair[0], pair[1]) for key, pair in self._nanoseconds.items()}
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family of the contract."""
+        with self._lock:
+            yield from list(self._families())
+
+    def _families(self) -> Iterator[Metric]:
+        mv, names = [self.model, self.version], ["model", "version"]
+        requests = CounterMetricFamily(
+            "edge_inference_requests", "Infer calls by outcome.", labels=[*names, "outcome"]
+        )
+        for outcome, count in self.outcomes.items():
+            requests.add_metric([*mv, outcome], count)
+        yield requests
+        yield _histogram("request_duration_seconds", "Whole infer call.", names, [(mv, self.duration)])
+        yield _histogram(
+            "stage_duration_seconds", "Stages of an infer call that was answered.", [*names, "stage"],
+            [([*mv, stage], histogram) for stage, histogram in self.stages.items()],
+        )
+        yield _histogram("batch_size", "Leading dimension of the first input.", names, [(mv, self.batch)])
+        traffic = CounterMetricFamily("edge_inference_bytes", "Body bytes of infer calls.", labels=["direction"])
+        for direction, count in self.bytes.items():
+            traffic.add_metric([direction], count)
+        yield traffic
+        info = GaugeMetricFamily("edge_inference_model_info", "What is served.", labels=[*names, *self.info])
+        info.add_metric([*mv, *self.info.values()], 1)
+        yield info
+        failures = CounterMetricFamily(
+            "edge_inference_selfcheck_failures", "Starts whose self-check failed.", labels=names
+        )
+        failures.add_metric(mv, self.selfcheck_failures)
+        yield failures
+        for name, value in self.gauges.items():
+            per_model = name not in {"threads", "cpu_limit_cores"}
+            gauge = GaugeMetricFamily(f"edge_inference_{name}", _GAUGES[name], labels=names if per_model else [])
+            gauge.add_metric(mv if per_model else [], value())
+            yield gauge
+        classes = CounterMetricFamily("edge_inference_class", "Predictions by class.", labels=[*names, "class"])
+        for label, (count, _) in self._classes.items():
+            classes.add_metric([*mv, label], count[0])
+        yield classes
+        yield _histogram(
+            "score", "Scores of the predicted class.", [*names, "class"],
+            [([*mv, label], scores) for label, (_, scores) in self._classes.items()],
+        )
+
+
+_GAUGES = {
+    "in_flight": "Inferences running.",
+    "queue_length": "Requests waiting for a slot.",
+    "model_load_seconds": "Time to load the model.",
+    "selfcheck_seconds": "Time of warm-up and self-check.",
+    "ready": "1 when /v2/health/ready says 200.",
+    "threads": "ONNX Runtime intra-op threads.",
+    "cpu_limit_cores": "CPU this process may use.",
+}
+
+
+def _add(pair: list[int], value: int) -> None:
+    pair[0] += 1
+    pair[1] += value
+
+
+def _histogram(
+    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], Histogram]]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(f"edge_inference_{name}", text, labels=labels)
+    for values, histogram in rows:
+        family.add_metric(values, buckets=histogram.buckets(), sum_value=histogram.total)
+    return family

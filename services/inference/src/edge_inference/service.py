@@ -1,0 +1,127 @@
+"""The served model's life: loading, ready, failed, draining; and how it comes to be ready."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_common.bundle import Bundle
+from edge_common.errors import NotReady
+
+from edge_inference.cpu import CpuLimit
+from edge_inference.gate import Gate
+from edge_inference.metrics import Recorder
+from edge_inference.settings import Settings
+
+if TYPE_CHECKING:
+    from edge_inference.plane import Plane
+    from edge_inference.selfcheck import Report
+
+log = logging.getLogger(__name__)
+
+# A run this short is over before a second thread gets the interpreter: slots would only add waiting.
+SHORT_RUN_MS = 1.0
+SHORT_RUN_SLOTS = 64
+
+
+class Service:
+    """What the routes may ask: the bundle, the recorder, and the plane once ready."""
+
+    def __init__(self, settings: Settings, bundle: Bundle, limit: CpuLimit) -> None:
+        self.settings = settings
+        self.bundle = bundle
+        self.threads = settings.threads or limit.threads
+        self.recorder = Recorder(bundle.labels)
+        self.report: Report | None = None
+        self.reason = "loading"
+        self.closing = False
+        self._plane: Plane | None = None
+        self._load_seconds = 0.0
+        self._selfcheck_seconds = 0.0
+        self.recorder.model, self.recorder.version = bundle.name, bundle.version
+        self.recorder.info = {"sha256": bundle.sha256 or "", "task": bundle.task, "runtime": "onnxruntime"}
+        self._export(limit)
+
+    @property
+    def ready(self) -> bool:
+        return not self.reason
+
+    def plane(self) -> Plane:
+        """Return the loaded model, or raise NotReady with the reason."""
+        if self._plane is None or (self.reason and self.closing):
+            raise NotReady(f"model is not ready: {self.reason}")
+        return self._plane
+
+    def load(self, started: float) -> None:
+        """Check the hash, load, warm up, self-check, and become ready. `started` is exec time, in time.time().
+
+        Raises:
+            StartError: a broken bundle; the process should end with 2.
+            CheckFailed: the model must not be served on this machine; the process should end with 3.
+        """
+        # Imported here: health answers while ONNX Runtime's libraries are still on their way in.
+        import onnxruntime
+
+        from edge_inference.engine import Engine
+        from edge_inference.plane import Plane
+        from edge_inference.selfcheck import CheckFailed, self_check
+
+        digest = self.bundle.check_hash()
+        self.recorder.info |= {"sha256": digest, "runtime": f"onnxruntime-{onnxruntime.__version__}"}
+        engine = Engine.open(
+            self.bundle.model_path, digest, threads=self.threads, cache_dir=self.settings.cache_dir
+        )
+        self._load_seconds = engine.load_seconds
+        begun = time.perf_counter()
+        try:
+            self.report = self_check(
+                engine, self.bundle, since_exec_s=time.time() - started, hold_budget=self.settings.budget
+            )
+        except CheckFailed as exc:
+            self.recorder.selfcheck_failures += 1
+            self.reason = f"self-check failed: {exc}"
+            raise
+        finally:
+            self._selfcheck_seconds = time.perf_counter() - begun
+        gate = Gate(self._slots(self.report.p50_ms), self.settings.max_queue, self.settings.queue_wait_ms / 1000)
+        self._plane = Plane(
+            self.bundle.name, self.bundle.version, engine, gate, self.recorder, self.bundle.answer, self.bundle.labels
+        )
+        gauges = self.recorder.gauges
+        gauges["in_flight"] = lambda: float(gate.in_flight)
+        gauges["queue_length"] = lambda: float(gate.queue_length)
+        if not self.closing:
+            self.reason = ""
+
+    def leave(self, reason: str, *, closing: bool) -> None:
+        """No longer ready; once `closing`, infer is refused too."""
+        self.reason = reason
+        self.closing = closing
+
+    def _slots(self, p50_ms: float) -> int:
+        if self.settings.max_in_flight:
+            return self.settings.max_in_flight
+        return SHORT_RUN_SLOTS if p50_ms < SHORT_RUN_MS else max(1, self.threads)
+
+    def _export(self, limit: CpuLimit) -> None:
+        self.recorder.gauges |= {
+            "ready": lambda: float(self.ready),
+            "model_load_seconds": lambda: self._load_seconds,
+            "selfcheck_seconds": lambda: self._selfcheck_seconds,
+            "threads": lambda: float(self.threads),
+            "cpu_limit_cores": lambda: limit.cores,
+        }
+
+
+def process_started() -> float:
+    """Return when this process was executed, in seconds since the epoch; now where /proc does not tell."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return time.time()
+    import os
+
+    return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))

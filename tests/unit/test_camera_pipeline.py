@@ -1,0 +1,285 @@
+"""One camera from reader to events, with a scripted source and client: the books close, every event is valid."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from edge_camera.answer import Answer
+from edge_camera.client import Reply, State
+from edge_camera.events import Changes, Event, EventMaker
+from edge_camera.frame import Frame, Stamp
+from edge_camera.live import Gallery, Screen
+from edge_camera.mailbox import Mailbox
+from edge_camera.metrics import CameraState, Metrics
+from edge_camera.pipeline import Reader, Worker
+from edge_camera.record import Record
+from edge_camera.sampler import RateLimit
+from edge_camera.status import status_document, totals_document
+from edge_camera.summary import Window
+from edge_camera.view import create_app
+from edge_common.errors import StartError
+from jsonschema import Draft202012Validator
+from prometheus_client import CollectorRegistry, generate_latest
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/event.schema.json").read_text())
+
+
+class FakeClock:
+    """Time moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return 1_700_000_000 + self.now
+
+
+@dataclass
+class ScriptedSource:
+    """`count` frames, 0.1 s apart on their time line; one in ten undecodable when so asked."""
+
+    clock: FakeClock
+    count: int
+    waits: bool = True
+    undecodable: int = 0
+    broken: bool = False
+    fault: str = ""
+
+    def frames(self, stop: threading.Event) -> Iterator[Frame]:
+        for seq in range(self.count):
+            if self.broken and seq % 10 == 9:
+                self.undecodable += 1
+                continue
+            yield make_frame(self.clock, seq)
+        if self.fault:
+            raise StartError(self.fault)
+
+
+def make_frame(clock: FakeClock, seq: int) -> Frame:
+    stamp = Stamp(monotonic=clock.now, wall=clock.time(), clock_synced=True)
+    pixels = np.full((48, 64, 3), seq % 255, np.uint8)
+    return Frame(camera="dock-3", seq=seq, pixels=pixels, stamp=stamp, position_s=seq * 0.1)
+
+
+@dataclass
+class ScriptedClient:
+    """Walk through `states`, 20 ms a call."""
+
+    clock: FakeClock
+    states: list[State]
+    asked: int = 0
+    closed: bool = False
+
+    def ask(self, frame: Frame) -> Reply:
+        state = self.states[self.asked % len(self.states)]
+        self.asked += 1
+        self.clock.now += 0.02
+        answers = tuple(
+            Answer(label=str(i), score=0.9, box=(1.0, 2.0, 3.0, 4.0)) for i in range(self.asked % 3)
+        )
+        if state is not State.OK:
+            return Reply(state=state, age_s=0.02, detail="scripted")
+        return Reply(state=state, answers=answers, model_version="1.0.0", age_s=0.02, inference_s=0.015)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Bench:
+    """A whole lane, run to its end in this thread and one more."""
+
+    fps: float = 240.0
+    summary_s: float = 60.0
+    clock: FakeClock = field(default_factory=FakeClock)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.record = Record("dock-3", Metrics(self.registry, ["dock-3"], ["stdout"]))
+        self.screen = Screen(record=self.record, quality=80)
+        self.gallery = Gallery(viewers=1, stream_fps=60)
+        self.gallery.screens["dock-3"] = self.screen
+
+    def run(self, source: ScriptedSource, states: list[State]) -> None:
+        mailbox = Mailbox[Frame]()
+        reader = Reader(source=source, mailbox=mailbox, record=self.record, stop=threading.Event())
+        self.client = ScriptedClient(self.clock, states)
+        worker = Worker(
+            mailbox=mailbox,
+            record=self.record,
+            limit=RateLimit(self.fps),
+            client=self.client,
+            maker=EventMaker("gw-1", "dock-3", "m"),
+            changes=Changes(10),
+            emit=self.emit,
+            watchers=[self.screen.show],
+            clock=self.clock,
+            summary_s=self.summary_s,
+            window=Window(self.record, self.clock.monotonic()),
+        )
+        thread = threading.Thread(target=reader.run)
+        if source.waits:
+            thread.start()
+            worker.run()
+        else:  # the worker comes late: everything but the newest frame has been replaced
+            thread.start()
+            thread.join(10)
+            worker.run()
+        thread.join(10)
+        assert not thread.is_alive()
+
+    def emit(self, event: Event) -> None:
+        Draft202012Validator(SCHEMA).validate(json.loads(event.line()))
+        self.events.append(event)
+        self.gallery.note(event)
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, {"camera": "dock-3", **labels})
+
+
+def assert_books_close(totals: dict[str, Any]) -> None:
+    lost = {cause: count for cause, count in totals["lost"].items() if cause != "decode"}
+    assert totals["captured"] == totals["replaced"] + totals["fps"] + totals["sent"]
+    assert totals["sent"] == totals["answered"] + sum(lost.values())
+
+
+EVERY_STATE = [State.OK, State.OK, State.TIMEOUT, State.REJECTED, State.ERROR, State.STALE]
+
+
+@pytest.mark.parametrize(
+    ("fps", "waits", "broken"),
+    [
+        pytest.param(240, True, False, id="every frame asked"),
+        pytest.param(3, True, False, id="fps limit"),
+        pytest.param(240, False, False, id="worker too late"),
+        pytest.param(5, True, True, id="undecodable frames"),
+    ],
+)
+def test_books_close_and_metrics_agree(fps: float, waits: bool, broken: bool) -> None:
+    bench = Bench(fps=fps)
+    bench.run(ScriptedSource(bench.clock, 60, waits=waits, broken=broken), EVERY_STATE)
+    totals = totals_document([bench.record])["cameras"]["dock-3"]
+    assert_books_close(totals)
+    assert totals["captured"] == (54 if broken else 60)
+    assert totals["lost"]["decode"] == (6 if broken else 0)
+    assert totals["replaced"] == (0 if waits else 59)
+    for outcome in ("captured", "replaced", "fps", "sent"):
+        assert bench.sample("edge_camera_frames_total", outcome=outcome) == totals[outcome]
+    for cause, count in totals["lost"].items():
+        assert bench.sample("edge_camera_frames_lost_total", cause=cause) == count
+    assert bench.sample("edge_camera_frame_age_seconds_count") == totals["answered"]
+    assert bench.client.closed
+
+
+def test_a_failure_is_never_nothing_seen() -> None:
+    bench = Bench()
+    bench.run(ScriptedSource(bench.clock, 60), EVERY_STATE)
+    detections = [event for event in bench.events if event.kind == "detection"]
+    assert {event.state for event in detections} == set(EVERY_STATE)
+    for event in detections:
+        assert (event.model_version is not None) == (event.state is State.OK)
+    assert len({event.id for event in bench.events}) == len(bench.events)
+
+
+def test_the_end_is_told_by_a_state_event_and_a_summary() -> None:
+    bench = Bench()
+    bench.run(ScriptedSource(bench.clock, 12), [State.OK])
+    *_, state, summary = bench.events
+    assert (state.kind, state.state, state.priority) == ("state", State.NO_FRAME, "high")
+    assert summary.kind == "summary"
+    counted = json.loads(summary.line())["summary"]
+    assert (counted["captured"], counted["sent"], counted["answered"]) == (12, 12, 12)
+    assert counted["answers"] == {"0": 8, "1": 4}
+    assert counted["age_ms"]["p50"] == pytest.approx(20.0)
+    assert bench.record.state is CameraState.DOWN
+    assert bench.sample("edge_camera_state", state="down") == 1
+    assert bench.sample("edge_camera_state", state="ok") == 0
+
+
+def test_summaries_come_at_their_interval_and_add_up() -> None:
+    bench = Bench(summary_s=0.1)
+    bench.run(ScriptedSource(bench.clock, 50), [State.OK])
+    summaries = [json.loads(e.line())["summary"] for e in bench.events if e.kind == "summary"]
+    assert len(summaries) == 11
+    assert sum(s["answered"] for s in summaries) == 50
+
+
+def test_a_source_that_fails_ends_its_camera_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.run(ScriptedSource(bench.clock, 3, fault="clip.mp4: gone"), [State.OK])
+    assert "camera dock-3: clip.mp4: gone" in caplog.text
+    assert [event.kind for event in bench.events][-2:] == ["state", "summary"]
+
+
+def test_every_series_is_there_from_the_start() -> None:
+    bench = Bench()
+    page = generate_latest(bench.registry).decode()
+    for line in (
+        'edge_camera_frames_total{camera="dock-3",outcome="replaced"} 0.0',
+        'edge_camera_frames_lost_total{camera="dock-3",cause="rejected"} 0.0',
+        'edge_camera_frame_age_seconds_count{camera="dock-3"} 0.0',
+        'edge_camera_state{camera="dock-3",state="connecting"} 1.0',
+        'edge_camera_last_frame_timestamp_seconds{camera="dock-3"} 0.0',
+        'edge_camera_events_total{outcome="dropped",sink="stdout"} 0.0',
+        'edge_camera_inference_seconds_count{track="main"} 0.0',
+    ):
+        assert line in page
+
+
+def test_page_status_snapshot_and_one_encode_for_all_viewers() -> None:
+    bench = Bench()
+    app = create_app(bench.gallery, lambda: status_document("gw-1", bench.gallery, bench.clock.monotonic()))
+    http = app.test_client()
+    early = http.get("/snapshot/dock-3.jpg")
+    assert (early.status_code, early.get_json()["code"]) == (404, "not_found")
+    bench.run(ScriptedSource(bench.clock, 5), [State.OK])
+    assert bench.screen.encoded == 0, "nobody looked, so nothing was encoded"
+    pictures = [http.get("/snapshot/dock-3.jpg").data for _ in range(3)]
+    assert bench.screen.encoded == 1
+    shown = cv2.imdecode(np.frombuffer(pictures[0], np.uint8), cv2.IMREAD_COLOR)
+    assert shown.shape == (48, 64, 3)
+    status = http.get("/status").get_json()
+    assert status["cameras"][0]["totals"]["answered"] == 5
+    assert status["events"][0]["kind"] == "summary"
+    assert b"edge-camera" in http.get("/").data
+
+
+def test_stream_places_are_bounded_and_freed() -> None:
+    bench = Bench()
+    bench.run(ScriptedSource(bench.clock, 2), [State.OK])
+    http = create_app(bench.gallery, dict).test_client()
+    assert http.head("/stream/dock-3").status_code == 200
+    first = http.get("/stream/dock-3")
+    part = next(first.iter_encoded())
+    assert part.startswith(b"--edge-frame\r\nContent-Type: image/jpeg\r\n")
+    assert http.get("/stream/dock-3").status_code == 429
+    first.close()
+    again = http.get("/stream/dock-3")
+    assert again.status_code == 200
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/stream/nobody", 404),
+        ("GET", "/nothing", 404),
+        ("POST", "/status", 405),
+    ],
+)
+def test_errors_are_json(method: str, path: str, status: int) -> None:
+    reply = create_app(Bench().gallery, dict).test_client().open(path, method=method)
+    assert reply.status_code == status
+    assert reply.get_json().keys() == {"error", "code"}
