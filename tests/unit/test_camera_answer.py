@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from camera_support import METADATA
 from edge_camera.answer import MAX_ANSWERS, AnswerError, Card, read_answers, read_card
 from edge_camera.wire import decode_reply, encode_request
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def _metadata(**parameters: str) -> bytes:
@@ -91,7 +92,7 @@ def test_classification_answers_with_the_best_label_and_no_box() -> None:
     document = {
         **METADATA,
         "outputs": [{"name": "p", "datatype": "FP32", "shape": [-1, 2]}],
-        "parameters": {"task": "classification", "image_input": "image", "answer_scores": "p", "labels": "ok,torn"},
+        "parameters": {"task": "classification", "image_input": "image", "answer_probabilities": "p", "labels": "ok,torn"},
     }
     card = read_card(json.dumps(document).encode())
     answers = read_answers(card, {"p": np.array([[0.25, 0.75]])}, 1.0, (9, 9))

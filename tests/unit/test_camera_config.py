@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from edge_camera.config import read_config
 from edge_common.errors import StartError
 
@@ -44,9 +45,7 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         pytest.param(
             INFERENCE + "deadline_ms = 0\n" + CAMERA, ["inference.deadline_ms", "1 to 60000", "0"], id="deadline"
         ),
-        pytest.param(
-            INFERENCE + 'candidate = "x"\n' + CAMERA, ["inference.candidate", "unknown key"], id="candidate"
-        ),
+        pytest.param(INFERENCE + 'candidate = "x"\n' + CAMERA, ["inference.candidate", "unknown key"], id="candidate"),
         pytest.param(INFERENCE + CAMERA + "fsp = 5\n", ["camera[0].fsp", "unknown key", "fps"], id="typo"),
         pytest.param(INFERENCE + CAMERA + "motion = {}\n", ["camera[0].motion", "unknown key"], id="motion"),
         pytest.param(INFERENCE + CAMERA + "mask = []\n", ["camera[0].mask", "unknown key"], id="mask"),
@@ -61,9 +60,7 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         ),
         pytest.param(INFERENCE + CAMERA * 2, ["camera[1].name", "no other", "dock-3"], id="duplicate"),
         pytest.param(INFERENCE + CAMERA.replace("clip.mp4", ""), ["camera[0].url"], id="empty url"),
-        pytest.param(
-            INFERENCE + CAMERA.replace("clip.mp4", "v4l2:/dev/video0"), ["camera[0].url", "v4l2"], id="v4l2"
-        ),
+        pytest.param(INFERENCE + CAMERA.replace("clip.mp4", "v4l2:/dev/video0"), ["camera[0].url", "v4l2"], id="v4l2"),
         pytest.param(INFERENCE + CAMERA + "[sinks]\nmqtt = {}\n", ["sinks.mqtt", "unknown key"], id="mqtt"),
         pytest.param(INFERENCE + CAMERA + "[alert]\n", ["alert", "unknown key"], id="alert"),
     ],

@@ -7,6 +7,10 @@ import uuid
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State, fit
 from edge_camera.clocksync import clock_synced
@@ -16,9 +20,6 @@ from edge_camera.metrics import Metrics
 from edge_camera.reservoir import Reservoir
 from edge_camera.sampler import RateLimit
 from edge_camera.sinks.base import Outbox
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 
 
 def test_newest_item_wins_and_the_loss_is_told() -> None:
@@ -166,9 +167,7 @@ def test_a_stuck_sink_drops_counted_and_a_failing_one_goes_on() -> None:
     outbox.stop(5)
     assert sink.lines == [b"1", b"2"]
     counts = {
-        outcome: registry.get_sample_value(
-            "edge_camera_events_total", {"sink": "stuck", "outcome": outcome}
-        )
+        outcome: registry.get_sample_value("edge_camera_events_total", {"sink": "stuck", "outcome": outcome})
         for outcome in ("ok", "failed", "dropped")
     }
     assert counts == {"ok": 2, "failed": 1, "dropped": 2}

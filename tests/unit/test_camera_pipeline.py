@@ -12,6 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
+from prometheus_client import CollectorRegistry, generate_latest
+
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
 from edge_camera.events import Changes, Event, EventMaker
@@ -26,8 +29,6 @@ from edge_camera.status import status_document, totals_document
 from edge_camera.summary import Window
 from edge_camera.view import create_app
 from edge_common.errors import StartError
-from jsonschema import Draft202012Validator
-from prometheus_client import CollectorRegistry, generate_latest
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/event.schema.json").read_text())
 
@@ -58,6 +59,7 @@ class ScriptedSource:
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         for seq in range(self.count):
+            assert not stop.is_set()
             if self.broken and seq % 10 == 9:
                 self.undecodable += 1
                 continue
@@ -81,13 +83,15 @@ class ScriptedClient:
     asked: int = 0
     closed: bool = False
 
+    def prepare(self) -> None:
+        assert self.asked == 0
+
     def ask(self, frame: Frame) -> Reply:
+        assert frame.camera == "dock-3"
         state = self.states[self.asked % len(self.states)]
         self.asked += 1
         self.clock.now += 0.02
-        answers = tuple(
-            Answer(label=str(i), score=0.9, box=(1.0, 2.0, 3.0, 4.0)) for i in range(self.asked % 3)
-        )
+        answers = tuple(Answer(label=str(i), score=0.9, box=(1.0, 2.0, 3.0, 4.0)) for i in range(self.asked % 3))
         if state is not State.OK:
             return Reply(state=state, age_s=0.02, detail="scripted")
         return Reply(state=state, answers=answers, model_version="1.0.0", age_s=0.02, inference_s=0.015)
@@ -209,7 +213,7 @@ def test_the_end_is_told_by_a_state_event_and_a_summary() -> None:
 
 
 def test_summaries_come_at_their_interval_and_add_up() -> None:
-    bench = Bench(summary_s=0.1)
+    bench = Bench(summary_s=0.09)
     bench.run(ScriptedSource(bench.clock, 50), [State.OK])
     summaries = [json.loads(e.line())["summary"] for e in bench.events if e.kind == "summary"]
     assert len(summaries) == 11

@@ -83,7 +83,7 @@ def read_card(body: bytes) -> Card:
         batched=len(shape) == 4,
         max_side=_whole(words.get("image_max_side")),
         boxes=_output(meta, words, "answer_boxes") if task == "detection" else None,
-        scores=_output(meta, words, "answer_scores"),
+        scores=_output(meta, words, "answer_scores" if task == "detection" else "answer_probabilities"),
         classes=_output(meta, words, "answer_classes") if task == "detection" else None,
         labels=tuple(words["labels"].split(",")) if words.get("labels") else (),
     )

@@ -70,6 +70,13 @@ class InferenceClient:
         self._card: Card | None = None
         self._version: str | None = None
 
+    def prepare(self) -> None:
+        """Connect and read the model's metadata, so that the first frame need not wait for it; may fail."""
+        try:
+            self._card = self._read_card(self._deadline_s)
+        except (_FailedError, AnswerError) as exc:
+            log.warning("the model is not known yet: %s", exc)
+
     def ask(self, frame: Frame) -> Reply:
         """Return what the model says about `frame`, or why it says nothing; never raises for the world."""
         try:
@@ -94,17 +101,27 @@ class InferenceClient:
     def _age(self, frame: Frame) -> float:
         return self._clock.monotonic() - frame.stamp.monotonic
 
+    def _left(self, frame: Frame) -> float:
+        left = self._deadline_s - self._age(frame)
+        if left <= 0:
+            raise _FailedError(State.STALE, "the frame was past its deadline before it could be sent")
+        return left
+
     def _known_card(self, frame: Frame) -> Card:
         if self._card is None:
-            body, _ = self._call("GET", self._path, frame, {}, [])
-            self._card = read_card(body)
-            log.info("model version %s: asking for %s", self._card.version, ", ".join(self._card.outputs))
+            self._card = self._read_card(self._left(frame))
         return self._card
+
+    def _read_card(self, left_s: float) -> Card:
+        body, _ = self._call("GET", self._path, left_s, {}, [])
+        card = read_card(body)
+        log.info("model version %s: asking for %s", card.version, ", ".join(card.outputs))
+        return card
 
     def _infer(self, card: Card, frame: Frame) -> tuple[str, list[Answer]]:
         pixels, scale = fit(frame.pixels, min(self._max_side, card.max_side or self._max_side))
         headers, parts = encode_request(card, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8))
-        body, json_length = self._call("POST", self._path + "/infer", frame, headers, parts)
+        body, json_length = self._call("POST", self._path + "/infer", self._left(frame), headers, parts)
         version, outputs = decode_reply(body, json_length)
         if version not in {card.version, self._version}:
             # A rollout happened behind the address, and the new version may have other labels.
@@ -114,21 +131,20 @@ class InferenceClient:
         return version, read_answers(card, outputs, scale, frame.size)
 
     def _call(
-        self, method: str, path: str, frame: Frame, headers: dict[str, str], parts: list[bytes | memoryview]
+        self, method: str, path: str, left_s: float, headers: dict[str, str], parts: list[bytes | memoryview]
     ) -> tuple[bytes, str | None]:
-        left = self._deadline_s - self._age(frame)
-        if left <= 0:
-            raise _FailedError(State.STALE, "the frame was past its deadline before it could be sent")
+        """Return the reply's body and its header length, or raise _FailedError; `left_s` bounds all of it."""
+        until = self._clock.monotonic() + left_s
         try:
             response = self._pool.urlopen(
                 method,
                 path,
                 body=cast("list[bytes]", parts) or None,  # urllib3 sends any buffer; its types say bytes
-                headers={**headers, "X-Request-Timeout-Ms": str(max(1, int(left * 1000)))},
-                timeout=urllib3.Timeout(total=left),
+                headers={**headers, "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))},
+                timeout=urllib3.Timeout(total=left_s),
                 preload_content=False,
             )
-            body = self._body(response, frame)
+            body = self._body(response, until)
         except NewConnectionError as exc:
             raise _FailedError(State.ERROR, f"cannot connect: {exc}") from None
         except TimeoutError:
@@ -140,7 +156,7 @@ class InferenceClient:
             raise _FailedError(state, f"HTTP {response.status}: {body[:200].decode(errors='replace')}")
         return body, response.headers.get(HEADER)
 
-    def _body(self, response: urllib3.BaseHTTPResponse, frame: Frame) -> bytes:
+    def _body(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
         """Read the body piece by piece: the socket's timeout alone would let a trickle go on for ever."""
         pieces, size = [], 0
         try:
@@ -149,7 +165,7 @@ class InferenceClient:
                 size += len(piece)
                 if size > MAX_REPLY_BYTES:
                     raise _FailedError(State.ERROR, f"the reply is over {MAX_REPLY_BYTES} bytes")
-                if self._age(frame) > self._deadline_s:
+                if self._clock.monotonic() > until:
                     raise _FailedError(State.TIMEOUT, "the answer did not end within the deadline")
             response.release_conn()
         finally:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import msgspec
 
@@ -98,4 +99,11 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     except StartError as exc:
         print(f"edge-camera: {exc}", file=sys.stderr)
         code = 2
-    sys.exit(code)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: a thread held by a viewer that has stopped reading must not hold the exit."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)

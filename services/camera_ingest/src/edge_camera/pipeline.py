@@ -30,6 +30,8 @@ _TICK_S = 1.0
 class Asker(Protocol):
     """Ask about a frame; what `client.InferenceClient` does."""
 
+    def prepare(self) -> None: ...
+
     def ask(self, frame: Frame) -> Reply: ...
 
     def close(self) -> None: ...
@@ -93,6 +95,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until the reader is done."""
+        self.client.prepare()
         while not self.mailbox.ended:
             frame = self.mailbox.take(_TICK_S)
             if frame is not None:

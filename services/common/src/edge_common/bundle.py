@@ -4,113 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import msgspec
-from msgspec import Meta, Struct
 
 from edge_common.errors import StartError
-from edge_common.tomlfile import ConfigError, read_bytes, read_toml
+from edge_common.manifest import SCHEMA, Answer, Budget, GoldenSpec, Image, Manifest, Source, manifest_dict
+from edge_common.tensors import TensorSpec
+from edge_common.tomlfile import ConfigError, read_bytes, read_document, typed
+
+__all__ = [
+    "MANIFEST",
+    "Answer",
+    "Budget",
+    "Bundle",
+    "BundleError",
+    "GoldenSpec",
+    "Image",
+    "Manifest",
+    "Source",
+    "check_graph",
+    "manifest_dict",
+    "read_bundle",
+    "sha256_of",
+]
 
 MANIFEST = "model.toml"
 # model.toml is written by hand or by a tool, never near this size.
 MAX_MANIFEST_BYTES = 64 * 1024
+# ImageNet-21k's names take half of this.
 MAX_LABELS_BYTES = 1024 * 1024
-
-Task = Literal["classification", "detection", "segmentation", "tabular", "anomaly", "tensor"]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-Version = Annotated[
-    str,
-    Meta(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$"),
-]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Positive = Annotated[float, Meta(gt=0)]
-Tolerance = Annotated[float, Meta(ge=0)]
-_FORMS = {
-    "name": "an RFC 1123 label (lower-case letters, digits and '-', at most 63)",
-    "version": "a semantic version such as 1.2.0",
-    "file.sha256": "64 lower-case hexadecimal digits",
-}
 
 
 class BundleError(StartError):
     """A bundle that must not be served; one line naming file, key, wanted and found."""
-
-
-class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    pass
-
-
-class File(_Part, frozen=True):
-    path: str
-    sha256: Sha256
-
-
-class Image(_Part, frozen=True):
-    """Only for models that take pixels: `input` is uint8 NHWC RGB; a client downscales to `max_side` first."""
-
-    input: str
-    max_side: Annotated[int, Meta(ge=16, le=16384)] = 1280
-
-
-class Answer(_Part, frozen=True):
-    """Which output means what: boxes, scores and classes of a detection; label and probabilities otherwise."""
-
-    boxes: str | None = None
-    scores: str | None = None
-    classes: str | None = None
-    label: str | None = None
-    probabilities: str | None = None
-    labels: str | None = None
-
-    def outputs(self) -> dict[str, str]:
-        """Return key -> output name, the labels file left out."""
-        named = {k: getattr(self, k) for k in ("boxes", "scores", "classes", "label", "probabilities")}
-        return {key: name for key, name in named.items() if name is not None}
-
-
-class GoldenSpec(_Part, frozen=True):
-    files: list[str] = []
-    rtol: Tolerance = 1e-3
-    atol: Tolerance = 1e-4
-
-
-class Budget(_Part, frozen=True):
-    p95_ms: Positive | None = None
-    cold_start_ms: Positive | None = None
-    memory_mb: Positive | None = None
-    enforce: bool = True
-
-
-class Metric(_Part, frozen=True):
-    name: str
-    original: float | None = None
-    converted: float | None = None
-
-
-class Source(_Part, frozen=True):
-    framework: str | None = None
-    original_sha256: Sha256 | None = None
-    metric: Metric | None = None
-    tools: dict[str, str] = {}
-
-
-class Manifest(_Part, frozen=True):
-    """model.toml, exactly."""
-
-    schema: Literal[1]
-    name: Name
-    version: Version
-    task: Task
-    file: File
-    description: str = ""
-    image: Image | None = None
-    answer: Answer = msgspec.field(default_factory=Answer)
-    golden: GoldenSpec = msgspec.field(default_factory=GoldenSpec)
-    budget: Budget = msgspec.field(default_factory=Budget)
-    source: Source = msgspec.field(default_factory=Source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +75,18 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: anything that docs/bundle.md forbids.
     """
-    if path.is_dir():
-        return _read_directory(path)
-    if path.suffix == ".onnx" and path.is_file():
-        return _bare(path)
-    if path.suffix == ".onnx" or not path.exists():
-        raise BundleError(f"{path}: want a bundle directory or an .onnx file, found nothing there")
-    raise BundleError(f"{path}: want a bundle directory or an .onnx file, found another kind of file")
+    try:
+        if path.is_dir():
+            return _read_directory(path)
+        if path.suffix == ".onnx" and path.is_file():
+            return _bare(path)
+        kind = "another kind of file" if path.exists() else "nothing there"
+    except ConfigError as exc:
+        raise BundleError(str(exc)) from None
+    except (OSError, ValueError, RuntimeError) as exc:
+        # RuntimeError is what pathlib makes of a symlink that leads to itself.
+        raise BundleError(f"{path}: want a bundle directory or an .onnx file, found: {_reason(exc)}") from None
+    raise BundleError(f"{path}: want a bundle directory or an .onnx file, found {kind}")
 
 
 def _bare(path: Path) -> Bundle:
@@ -167,11 +99,7 @@ def _bare(path: Path) -> Bundle:
 
 
 def _read_directory(directory: Path) -> Bundle:
-    file = directory / MANIFEST
-    try:
-        manifest = read_toml(file, Manifest, MAX_MANIFEST_BYTES)
-    except ConfigError as exc:
-        raise BundleError(_friendly(str(exc))) from None
+    manifest = _manifest(directory)
     labels = manifest.answer.labels
     return Bundle(
         directory=directory,
@@ -184,39 +112,89 @@ def _read_directory(directory: Path) -> Bundle:
         image=manifest.image,
         answer=manifest.answer,
         labels=_labels(_inside(directory, "answer.labels", labels)) if labels else (),
-        golden_files=tuple(_inside(directory, "golden.files", name) for name in manifest.golden.files),
+        golden_files=tuple(
+            _inside(directory, f"golden.files[{i}]", name) for i, name in enumerate(manifest.golden.files)
+        ),
         golden=manifest.golden,
         budget=manifest.budget,
         source=manifest.source,
     )
 
 
-def _friendly(text: str) -> str:
-    """Say what a pattern means rather than show it."""
-    for key, form in _FORMS.items():
-        text = re.sub(rf": {re.escape(key)}: want `str` matching regex .*, found", f": {key}: want {form}, found", text)
-    return text
+def _manifest(directory: Path) -> Manifest:
+    file = directory / MANIFEST
+    if not file.is_file():
+        raise BundleError(f"{directory}: want a bundle with a file {MANIFEST}, found none")
+    document = read_document(file, MAX_MANIFEST_BYTES)
+    # First of all: the keys of another schema would only be called unknown.
+    schema = document.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise BundleError(f"{file}: schema: want {SCHEMA}, found {schema!r:.60}; another version of the tools wrote it")
+    return typed(file, document, Manifest)
 
 
 def _inside(directory: Path, key: str, name: str) -> Path:
     """Return the file `name` of the bundle; symlinks are followed, and must not lead out of it."""
+    file = directory / MANIFEST
     path = directory / name
-    if not path.resolve().is_relative_to(directory.resolve()):
-        raise BundleError(f"{directory / MANIFEST}: {key}: want a path inside the bundle, found {name!r}")
-    if not path.is_file():
-        raise BundleError(f"{directory / MANIFEST}: {key}: want a file, found no {name!r} in {directory}")
+    try:
+        within = not Path(name).is_absolute() and path.resolve().is_relative_to(directory.resolve())
+        there = path.is_file()
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise BundleError(f"{file}: {key}: want a file of the bundle, found {name!r:.60}: {_reason(exc)}") from None
+    if not within:
+        raise BundleError(f"{file}: {key}: want a relative path that stays inside the bundle, found {name!r:.200}")
+    if not there:
+        raise BundleError(f"{file}: {key}: want a file, found no {name!r:.200} in {directory}")
     return path
 
 
+def _reason(exc: Exception) -> str:
+    return ((exc.strerror if isinstance(exc, OSError) else None) or str(exc)).lower()
+
+
 def _labels(path: Path) -> tuple[str, ...]:
+    """One label a line; the line's number (from 0) is the class, so no line may be empty or come twice."""
     try:
-        lines = read_bytes(path, MAX_LABELS_BYTES).decode().splitlines()
+        text = read_bytes(path, MAX_LABELS_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BundleError(f"{path}: want UTF-8 text, found other bytes") from None
-    labels = tuple(line.strip() for line in lines if line.strip())
-    if len(set(labels)) != len(labels):
-        raise BundleError(f"{path}: want each label once, found one twice")
+    labels = tuple(line.strip() for line in text.removesuffix("\n").split("\n"))
+    lines: dict[str, int] = {}
+    for number, label in enumerate(labels, 1):
+        if not label or not label.isprintable():
+            raise BundleError(f"{path}: line {number}: want a label, found {label!r:.60}")
+        if lines.setdefault(label, number) != number:
+            raise BundleError(f"{path}: line {number}: want each label once, found {label!r:.60} in line {lines[label]}")
     return labels
+
+
+def check_graph(bundle: Bundle, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+    """Raise BundleError for the first thing model.toml says of the graph that is not so."""
+    file = bundle.directory / MANIFEST
+    names = [spec.name for spec in outputs]
+    for key, output in bundle.answer.outputs().items():
+        if output not in names:
+            raise BundleError(f"{file}: answer.{key}: want an output of the graph {names}, found {output!r}")
+    if bundle.image is not None:
+        _check_image(file, bundle.image, inputs)
+    shares = next((spec for spec in outputs if spec.name == bundle.answer.probabilities), None)
+    if bundle.labels and shares and shares.shape and shares.shape[-1] not in (-1, len(bundle.labels)):
+        raise BundleError(
+            f"{file}: answer.labels: want {shares.shape[-1]} labels as '{shares.name}' has columns, "
+            f"found {len(bundle.labels)}"
+        )
+
+
+def _check_image(file: Path, image: Image, inputs: Sequence[TensorSpec]) -> None:
+    spec = next((spec for spec in inputs if spec.name == image.input), None)
+    if spec is None:
+        names = [spec.name for spec in inputs]
+        raise BundleError(f"{file}: image.input: want an input of the graph {names}, found {image.input!r}")
+    if spec.datatype != "UINT8" or len(spec.shape) != 4 or spec.shape[3] not in (-1, 3):
+        raise BundleError(
+            f"{file}: image.input: want UINT8 [N, H, W, 3], found {spec.datatype} {list(spec.shape)} in the graph"
+        )
 
 
 def sha256_of(path: Path) -> str:
@@ -225,10 +203,4 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
-        raise BundleError(f"{path}: {(exc.strerror or str(exc)).lower()}") from None
-
-
-def manifest_dict(manifest: Manifest) -> dict[str, Any]:
-    """Return `manifest` as plain data for a TOML writer, defaults and unset keys left out."""
-    plain: dict[str, Any] = msgspec.to_builtins(manifest)
-    return plain
+        raise BundleError(f"{path}: {_reason(exc)}") from None

@@ -111,9 +111,7 @@ def add_flags(parser: argparse.ArgumentParser, cls: type[DataclassInstance]) -> 
         )
 
 
-def load_settings(
-    cls: type[S], env: Mapping[str, str], overrides: Mapping[str, str | None] | None = None
-) -> S:
+def load_settings(cls: type[S], env: Mapping[str, str], overrides: Mapping[str, str | None] | None = None) -> S:
     """Return `cls` filled from flags, then environment, then defaults.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,64 +29,36 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     return content
 
 
+def read_document(path: Path, max_bytes: int = 1024 * 1024) -> dict[str, Any]:
+    """Return the file as plain data; raise ConfigError when it is unreadable or not TOML."""
+    try:
+        return tomllib.loads(read_bytes(path, max_bytes).decode("utf-8-sig"))
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as exc:
+        raise ConfigError(f"{path}: not valid TOML: {_one_line(str(exc))}") from None
+
+
+def typed(path: Path, document: dict[str, Any], type_: type[T]) -> T:
+    """Return `document`, read from `path`, as `type_`; raise ConfigError for the first thing that does not fit."""
+    try:
+        return msgspec.convert(document, type_)
+    except msgspec.ValidationError as exc:
+        # Imported here: only a faulty file needs an explanation.
+        from edge_common.tomlfault import explain
+
+        raise ConfigError(f"{path}: {_one_line(explain(str(exc), document, type_))}") from None
+
+
 def read_toml(path: Path, type_: type[T], max_bytes: int = 1024 * 1024) -> T:
     """Return the file as `type_`, whose Structs should forbid unknown fields.
 
     Raises:
         ConfigError: unreadable, not TOML, an unknown key, or a value of the wrong kind or out of range.
     """
-    try:
-        document = tomllib.loads(read_bytes(path, max_bytes).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: not valid TOML: {exc}") from None
-    try:
-        return msgspec.convert(document, type_)
-    except msgspec.ValidationError as exc:
-        raise ConfigError(f"{path}: {_explain(str(exc), document, type_)}") from None
+    return typed(path, read_document(path, max_bytes), type_)
 
 
-def _explain(text: str, document: Any, type_: Any) -> str:
-    message, _, where = text.partition(" - at `")
-    key = where.rstrip("`").removeprefix("$").removeprefix(".")
-    unknown = re.search(r"unknown field `(.+)`", message)
-    if unknown:
-        name = unknown[1]
-        hint = difflib.get_close_matches(name, _known_keys(type_), 1)
-        full = f"{key}.{name}" if key else name
-        return f"{full}: unknown key" + (f"; did you mean '{hint[0]}'?" if hint else "")
-    missing = re.search(r"missing required field `(.+)`", message)
-    if missing:
-        return f"{f'{key}.' if key else ''}{missing[1]}: required, but not there"
-    found = _value_at(document, key)
-    wanted = message.removeprefix("Expected ").partition(", got")[0]
-    return f"{key or 'file'}: want {wanted}, found {str(found)[:60]!r}"
-
-
-def _value_at(document: Any, key: str) -> Any:
-    value = document
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", key):
-        try:
-            value = value[int(index)] if index else value[name]
-        except (KeyError, IndexError, TypeError):
-            return value
-    return value
-
-
-def _known_keys(type_: Any) -> list[str]:
-    """Every field name reachable from `type_`; good enough for a hint."""
-    keys: list[str] = []
-    pending, seen = [msgspec.inspect.type_info(type_)], set()
-    while pending:
-        info = pending.pop()
-        if isinstance(info, msgspec.inspect.StructType):
-            if info.cls in seen:
-                continue
-            seen.add(info.cls)
-            keys += [field.encode_name for field in info.fields]
-            pending += [field.type for field in info.fields]
-        else:
-            for attribute in ("item_type", "value_type"):
-                if hasattr(info, attribute):
-                    pending.append(getattr(info, attribute))
-            pending += list(getattr(info, "types", ()))
-    return keys
+def _one_line(text: str) -> str:
+    """A quoted key may hold line ends and terminal codes; an error is one line of printable text."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

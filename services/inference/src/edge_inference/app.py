@@ -8,11 +8,11 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 import orjson
-from edge_common.errors import EdgeError, MethodNotAllowed, NotFound, NotImplementedHere
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
+from edge_common.errors import EdgeError, MethodNotAllowed, NotFound, NotImplementedHere
 from edge_inference import describe
 from edge_inference.metrics import Timing
 from edge_inference.openapi import openapi
@@ -129,7 +129,9 @@ PAGE_HEADERS = {
 
 
 def reply(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), status=status, content_type="application/json")
+    return Response(
+        orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), status=status, content_type="application/json"
+    )
 
 
 def _check_name(service: Service, name: str, version: str | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from edge_common.tensors import TensorSpec
-
 from edge_inference.metrics import Histogram
 from edge_inference.service import Service
 

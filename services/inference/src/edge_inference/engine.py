@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+
 from edge_common.errors import InvalidInput, StartError
 from edge_common.tensors import DTYPES, Array, TensorSpec
-
 from edge_inference.cache import GraphCache
 
 _DATATYPES = {

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
+
 from edge_common.body import BodyReader
 from edge_common.errors import DeadlinePassed, EdgeError, InvalidInput, NotReady, Overloaded
-
 from edge_inference.encoding import compress, decompress
 from edge_inference.metrics import Timing
 from edge_inference.service import Service
@@ -96,7 +96,7 @@ class Front:
         finally:
             seconds = self._service.recorder.finish(timing, outcome)
             self.active.discard(me)
-            if self._log_rate and random.random() < self._log_rate:  # noqa: S311
+            if self._log_rate and random.random() < self._log_rate:
                 _log_access(environ, outcome, seconds)
 
     def _health(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

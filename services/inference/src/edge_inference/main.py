@@ -16,14 +16,14 @@ from typing import Any
 # One BLAS pool more would only fight ONNX Runtime's for the same quota; numpy reads it at import.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
 from edge_common import logs
 from edge_common.body import BodyReader
 from edge_common.bundle import read_bundle
 from edge_common.errors import StartError
 from edge_common.server import Server, raise_file_limit
 from edge_common.settings import add_flags, load_settings
-from prometheus_client import CollectorRegistry, make_wsgi_app
-
 from edge_inference.cpu import cpu_limit
 from edge_inference.front import Front
 from edge_inference.service import Service, process_started
@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", nargs="?", metavar="PATH", help="bundle directory or .onnx file")
-    parser.add_argument("--check", action="store_true", help="do the whole start up to the budget, print one line, exit")
+    parser.add_argument(
+        "--check", action="store_true", help="do the whole start up to the budget, print one line, exit"
+    )
     add_flags(parser, Settings)
     return parser
 

@@ -124,15 +124,15 @@ class Recorder(Collector):
 
     def _families(self) -> Iterator[Metric]:
         mv, names = [self.model, self.version], ["model", "version"]
-        requests = CounterMetricFamily(
-            "edge_inference_requests", "Infer calls by outcome.", labels=[*names, "outcome"]
-        )
+        requests = CounterMetricFamily("edge_inference_requests", "Infer calls by outcome.", labels=[*names, "outcome"])
         for outcome, count in self.outcomes.items():
             requests.add_metric([*mv, outcome], count)
         yield requests
         yield _histogram("request_duration_seconds", "Whole infer call.", names, [(mv, self.duration)])
         yield _histogram(
-            "stage_duration_seconds", "Stages of an infer call that was answered.", [*names, "stage"],
+            "stage_duration_seconds",
+            "Stages of an infer call that was answered.",
+            [*names, "stage"],
             [([*mv, stage], histogram) for stage, histogram in self.stages.items()],
         )
         yield _histogram("batch_size", "Leading dimension of the first input.", names, [(mv, self.batch)])
@@ -158,7 +158,9 @@ class Recorder(Collector):
             classes.add_metric([*mv, label], count[0])
         yield classes
         yield _histogram(
-            "score", "Scores of the predicted class.", [*names, "class"],
+            "score",
+            "Scores of the predicted class.",
+            [*names, "class"],
             [([*mv, label], scores) for label, (_, scores) in self._classes.items()],
         )
 

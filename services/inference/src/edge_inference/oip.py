@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 import orjson
+
 from edge_common.errors import InvalidInput
 from edge_common.tensors import (
     BINARY_ONLY,

@@ -9,7 +9,6 @@ from typing import Any
 
 from edge_common.bundle import Answer
 from edge_common.tensors import Array
-
 from edge_inference.engine import Engine
 from edge_inference.gate import Gate
 from edge_inference.metrics import Recorder, Timing
@@ -78,9 +77,7 @@ class Plane:
         return outputs
 
 
-def predictions(
-    answer: Answer, labels: tuple[str, ...], outputs: Mapping[str, Array]
-) -> Iterator[tuple[str, float]]:
+def predictions(answer: Answer, labels: tuple[str, ...], outputs: Mapping[str, Array]) -> Iterator[tuple[str, float]]:
     """Yield (label, score) of a detection's boxes or a classification's rows, as far as the outputs tell."""
     indexes = outputs.get(answer.classes or answer.label or "")
     scores = outputs.get(answer.scores or "")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import orjson
+
 from edge_common.errors import InvalidInput
 from edge_common.tensors import Array, TensorSpec, from_json, to_json
-
 from edge_inference.metrics import Timing
 from edge_inference.oip import InferRequest, OutputRequest
 from edge_inference.plane import Plane, predictions

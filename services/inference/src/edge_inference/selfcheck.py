@@ -12,7 +12,6 @@ from edge_common.bundle import Budget, Bundle, BundleError
 from edge_common.errors import EdgeError
 from edge_common.golden import Golden, check_names, compare, load_all
 from edge_common.tensors import Array
-
 from edge_inference.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -74,9 +73,7 @@ def _check_sample(engine: Engine, golden: Golden, bundle: Bundle) -> None:
         outputs = engine.run(golden.inputs, names)
     except EdgeError as exc:
         raise CheckFailed(f"golden {golden.name}: {exc}") from None
-    difference = compare(
-        golden, dict(zip(names, outputs, strict=True)), bundle.golden.rtol, bundle.golden.atol
-    )
+    difference = compare(golden, dict(zip(names, outputs, strict=True)), bundle.golden.rtol, bundle.golden.atol)
     if difference is not None:
         raise CheckFailed(str(difference))
 

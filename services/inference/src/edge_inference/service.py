@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from edge_common.bundle import Bundle
 from edge_common.errors import NotReady
-
 from edge_inference.cpu import CpuLimit
 from edge_inference.gate import Gate
 from edge_inference.metrics import Recorder
@@ -70,9 +69,7 @@ class Service:
 
         digest = self.bundle.check_hash()
         self.recorder.info |= {"sha256": digest, "runtime": f"onnxruntime-{onnxruntime.__version__}"}
-        engine = Engine.open(
-            self.bundle.model_path, digest, threads=self.threads, cache_dir=self.settings.cache_dir
-        )
+        engine = Engine.open(self.bundle.model_path, digest, threads=self.threads, cache_dir=self.settings.cache_dir)
         self._load_seconds = engine.load_seconds
         begun = time.perf_counter()
         try:

@@ -16,7 +16,7 @@ class Settings:
 
     model: Path = setting(Path, help="bundle directory or .onnx file (also the positional argument)")
     name: str = setting(str, "edge-inference", help="server name in GET /v2")
-    host: str = setting(str, "0.0.0.0", help="address both ports listen on")  # noqa: S104
+    host: str = setting(str, "0.0.0.0", help="address both ports listen on")
     port: int = setting(port_number, 8080, help="inference and health; 0 picks a free one")
     metrics_port: int = setting(port_number, 9090, help="/metrics; 0 picks a free one")
     log_level: str = setting(choice("debug", "info", "warning", "error"), "info", help="least level logged")

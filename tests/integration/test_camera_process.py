@@ -1,0 +1,213 @@
+"""The real edge-camera process on a real clip, against a real HTTP server that behaves in many ways."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import urllib3
+from jsonschema import Draft202012Validator
+
+from camera_support import ModelServer, model_server, square_at, write_clip
+
+PROGRAM = str(Path(sys.executable).with_name("edge-camera"))
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/event.schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "square.mp4", frames=30, fps=30)
+
+
+@pytest.fixture(scope="module")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "short.mp4", frames=8, fps=30)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with model_server() as running:
+        yield running
+
+
+def _config(folder: Path, url: str, clip: Path, extra: str = "", deadline_ms: int = 300) -> Path:
+    path = folder / "cameras.toml"
+    path.write_text(
+        f'[inference]\nurl = "{url}"\nmodel = "square-detector"\ndeadline_ms = {deadline_ms}\n'
+        f'[[camera]]\nname = "dock-3"\nurl = "{clip}"\nfps = 240\n{extra}[sinks]\nstdout = true\n'
+    )
+    return path
+
+
+def _command(config: Path, *more: str) -> list[str]:
+    return [PROGRAM, str(config), "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0", *more]
+
+
+class Outcome:
+    """What a run to the end left behind; every event is checked against the schema, and the books."""
+
+    def __init__(self, folder: Path, config: Path) -> None:
+        report, answers = folder / "report.json", folder / "answers.jsonl"
+        command = _command(config, "--exit-at-end", "true", "--report", str(report), "--answers", str(answers))
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+        self.log = done.stderr.decode()
+        assert done.returncode == 0, self.log
+        self.events = [json.loads(line) for line in done.stdout.splitlines()]
+        for event in self.events:
+            Draft202012Validator(SCHEMA).validate(event)
+        self.answers = [json.loads(line) for line in answers.read_text().splitlines()]
+        self.totals: dict[str, Any] = json.loads(report.read_text())["cameras"]["dock-3"]
+        lost = sum(count for cause, count in self.totals["lost"].items() if cause != "decode")
+        assert self.totals["captured"] == self.totals["replaced"] + self.totals["fps"] + self.totals["sent"]
+        assert self.totals["sent"] == self.totals["answered"] + lost == len(self.answers)
+
+    def states(self, kind: str) -> set[str]:
+        return {event["state"] for event in self.events if event["kind"] == kind}
+
+
+def test_a_clip_is_answered_frame_by_frame(tmp_path: Path, server: ModelServer, clip: Path) -> None:
+    outcome = Outcome(tmp_path, _config(tmp_path, server.url, clip, 'speed = "fast"\nmax_side = 160\n', 5000))
+    assert (outcome.totals["captured"], outcome.totals["answered"]) == (30, 30)
+    assert [answer["seq"] for answer in outcome.answers] == list(range(30))
+    for answer in outcome.answers:
+        (found,) = answer["answers"]
+        left = square_at(answer["seq"])
+        # Sent at half size, so a box is right to about two pixels of the frame.
+        assert found["box"] == pytest.approx([left, 100, left + 50, 150], abs=4)
+        assert found["label"] == "square"
+    assert server.shapes == [[1, 120, 160, 3]] * 30
+    assert len(server.connections) == 1, "the connection is kept alive"
+    assert all(0 < deadline <= 5000 for deadline in server.deadlines)
+    assert [event["kind"] for event in outcome.events] == ["detection", "state", "summary"]
+    assert outcome.totals["inference_ms"]["p50"] <= outcome.totals["frame_age_ms"]["p99"]
+
+
+def test_natural_speed_takes_the_clip_s_own_time(tmp_path: Path, server: ModelServer, clip: Path) -> None:
+    outcome = Outcome(tmp_path, _config(tmp_path, server.url, clip, deadline_ms=5000))
+    assert outcome.totals["captured"] == 30
+    window = outcome.events[-1]["summary"]["window_s"]
+    assert 0.95 <= window < 5
+
+
+@pytest.mark.parametrize(
+    ("mode", "state"),
+    [
+        pytest.param("busy", "rejected", id="429"),
+        pytest.param("unready", "rejected", id="503"),
+        pytest.param("late", "timeout", id="504"),
+        pytest.param("slow", "timeout", id="slower than the deadline"),
+        pytest.param("broken", "error", id="500"),
+        pytest.param("garbage", "error", id="garbage"),
+        pytest.param("hangup", "error", id="connection closed"),
+    ],
+)
+def test_each_failure_ends_as_its_own_state(
+    tmp_path: Path, server: ModelServer, short_clip: Path, mode: str, state: str
+) -> None:
+    server.mode = mode
+    outcome = Outcome(tmp_path, _config(tmp_path, server.url, short_clip, 'speed = "fast"\n'))
+    assert outcome.totals["answered"] == 0
+    assert outcome.totals["lost"][state] > 0
+    assert outcome.states("detection") <= {state, "stale"}
+    assert all(answer["answers"] == [] and answer["state"] != "ok" for answer in outcome.answers)
+    assert f"inference is {state}" in outcome.log
+
+
+def test_an_inference_service_that_is_not_there(tmp_path: Path, short_clip: Path) -> None:
+    outcome = Outcome(tmp_path, _config(tmp_path, "http://127.0.0.1:1", short_clip, 'speed = "fast"\n'))
+    assert outcome.totals["lost"]["error"] == outcome.totals["sent"] == 8
+    assert outcome.states("detection") == {"error"}
+
+
+def _ports(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    assert process.stderr is not None
+    for line in process.stderr:
+        message = json.loads(line)["message"]
+        if message.startswith("page on port"):
+            words = message.replace(",", "").split()
+            return int(words[3]), int(words[-1])
+    raise AssertionError("edge-camera ended before it listened")
+
+
+def _picture(response: urllib3.BaseHTTPResponse) -> np.ndarray[Any, Any]:
+    """Read one MJPEG part and decode it."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += response.read(1)
+    length = int(head.lower().split(b"content-length:")[1].split()[0])
+    jpeg = response.read(length)
+    assert response.read(2) == b"\r\n"
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
+
+
+def test_live_page_streams_metrics_a_model_change_and_sigterm(tmp_path: Path, server: ModelServer, clip: Path) -> None:
+    config = _config(tmp_path, server.url, clip, "loop = true\n", deadline_ms=5000)
+    with subprocess.Popen(_command(config), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        page, metrics = _ports(process)
+        with urllib3.PoolManager(retries=False, timeout=10) as http:
+            stream = http.request("GET", f"http://127.0.0.1:{page}/stream/dock-3", preload_content=False)
+            first, second = _picture(stream), _picture(stream)
+            assert first.shape == (240, 320, 3)
+            assert not np.array_equal(first, second), "the picture moves"
+            snapshot = http.request("GET", f"http://127.0.0.1:{page}/snapshot/dock-3.jpg")
+            assert snapshot.data.startswith(b"\xff\xd8")
+            for path in ("live", "ready"):
+                assert http.request("GET", f"http://127.0.0.1:{page}/v2/health/{path}").status == 200
+            assert b"<title>edge-camera</title>" in http.request("GET", f"http://127.0.0.1:{page}/").data
+            server.version = "2.0.0"
+            while _status(http, page)["model_version"] != "2.0.0":
+                _picture(stream)
+            camera = _status(http, page)
+            assert (camera["state"], camera["answer_state"]) == ("ok", "ok")
+            assert sum(camera["totals"]["lost"].values()) == 0, "a rollout costs no frame"
+            text = http.request("GET", f"http://127.0.0.1:{metrics}/metrics").data.decode()
+            assert 'edge_camera_state{camera="dock-3",state="ok"} 1.0' in text
+            process.send_signal(signal.SIGTERM)
+            output, log = process.communicate(timeout=10)
+            stream.close()
+    assert process.returncode == 0, log
+    kinds = [json.loads(line)["kind"] for line in output.splitlines()]
+    assert kinds[-2:] == ["state", "summary"]
+    assert server.calls.count("GET /v2/models/square-detector") == 2
+
+
+def _status(http: urllib3.PoolManager, port: int) -> dict[str, Any]:
+    document: dict[str, Any] = http.request("GET", f"http://127.0.0.1:{port}/status").json()
+    return document["cameras"][0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["missing.toml"], ["missing.toml", "no such file"], id="no config"),
+        pytest.param(["cameras.toml", "--port", "99999"], ["--port='99999'"], id="bad flag"),
+        pytest.param(["cameras.toml", "--answers", "/nowhere/a"], ["--answers", "/nowhere/a"], id="answers"),
+        pytest.param(["cameras.toml"], ["camera dock-3: url:", "gone.mp4"], id="no clip"),
+    ],
+)
+def test_what_stops_a_start_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    _config(tmp_path, "http://127.0.0.1:1", tmp_path / "gone.mp4")
+    done = subprocess.run([PROGRAM, *arguments], cwd=tmp_path, capture_output=True, timeout=20, check=False)
+    text = done.stderr.decode()
+    assert done.returncode == 2
+    assert text.startswith("edge-camera: ")
+    assert text.count("\n") == 1
+    assert all(word in text for word in words)
+
+
+def test_a_taken_port_stops_the_start(tmp_path: Path, server: ModelServer, clip: Path) -> None:
+    config = _config(tmp_path, server.url, clip)
+    command = [PROGRAM, str(config), "--host", "127.0.0.1", "--port", str(server.server_address[1])]
+    done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert f"127.0.0.1:{server.server_address[1]}" in done.stderr.decode()
