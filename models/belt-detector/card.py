@@ -12,18 +12,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
+from rich.progress import Progress
+from rich.table import Table
+
 from clip import read_clip
-from edge_common.bundle import Answer as AnswerKeys
-from edge_common.bundle import Budget, Metric, Source
-from edge_common.bundle import Image as ImageKeys
+from edge_common.manifest import Answer as AnswerKeys
+from edge_common.manifest import Budget, Metric, Source
+from edge_common.manifest import Image as ImageKeys
+from edgectl.bundle.session import Model
 from evaluate import Answer, Result, evaluate
 from graph import IOU_THRESHOLD, MAX_BOXES, SCORE_THRESHOLD
 from network import CLASSES, NET_HEIGHT, NET_WIDTH, STRIDE
-from rich.progress import Progress
-from rich.table import Table
 from scenes import MIN_VISIBLE, Image, Truth
-
-from edgectl.runtime import Model
 
 TOOLS = ("keras", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "scikit-learn", "opencv-python-headless")
 LABELS = [str(digit) for digit in range(CLASSES)]
@@ -60,7 +60,11 @@ class Figures:
 
 
 def measure(
-    model: Any, graph: Path, clip_dir: Path, scenes: Sequence[tuple[Image, list[Truth]]], progress: Callable[[], Progress]
+    model: Any,
+    graph: Path,
+    clip_dir: Path,
+    scenes: Sequence[tuple[Image, list[Truth]]],
+    progress: Callable[[], Progress],
 ) -> Figures:
     """Score the Keras model and the ONNX graph on the same held-out scenes, and the graph on the clip."""
     session = Model(graph)
@@ -170,8 +174,16 @@ def markdown(figures: Figures) -> str:
         for label, row in zip(LABELS, figures.converted.confusion, strict=True)
     )
     return _CARD.format(
-        scenes=figures.scenes, facts=facts, ap=ap, head=head, rule="|---" * (CLASSES + 2) + "|", body=body,
-        threshold=SCORE_THRESHOLD, iou=IOU_THRESHOLD, cap=MAX_BOXES, visible=round(MIN_VISIBLE * 100),
+        scenes=figures.scenes,
+        facts=facts,
+        ap=ap,
+        head=head,
+        rule="|---" * (CLASSES + 2) + "|",
+        body=body,
+        threshold=SCORE_THRESHOLD,
+        iou=IOU_THRESHOLD,
+        cap=MAX_BOXES,
+        visible=round(MIN_VISIBLE * 100),
     )
 
 
@@ -205,9 +217,9 @@ A parcel counts when at least {visible} % of it is visible; others count neither
 
 ## Data
 
-Digits: the 1,797 handwritten 8x8 digits bundled with scikit-learn (UCI, by Alpaydin and Kaynak), 70 % train, 10 % unused
-in training, 20 % held out. Scenes (`scenes.py`): parcels of five colours, 92 to 168 pixels wide, turned by up to 12 degrees,
-some overlapping; light, colour of light, blur and noise vary. `belt.mp4` (200 frames, 10 a second) and its truth
+Digits: the 1,797 handwritten 8x8 digits bundled with scikit-learn (UCI, by Alpaydin and Kaynak), 70 % train, 10 % spare,
+20 % held out. Scenes (`scenes.py`): parcels of five colours, 92 to 168 pixels wide, turned by up to 12 degrees, some
+overlapping; light, colour of light, blur and noise vary. `belt.mp4` (200 frames, 10 a second) and its truth
 `belt.truth.jsonl` use held-out digits only; `"ignore": true` marks parcels that are entering, leaving or covered.
 
 ## Known limits

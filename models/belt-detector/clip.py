@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from scenes import HEIGHT, MIN_VISIBLE, WIDTH, Digits, Image, Look, Parcel, Truth, random_parcel, render
 
 FPS, SECONDS = 10, 20

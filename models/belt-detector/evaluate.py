@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from scenes import MIN_VISIBLE, Truth
 
 IOU = 0.5
@@ -62,8 +63,11 @@ def evaluate(truths: Sequence[Sequence[Truth]], answers: Sequence[Answer], class
 
 
 def _score_frame(
-    truth: Sequence[Truth], answer: Answer, confusion: npt.NDArray[np.int64],
-    hits: list[list[tuple[float, bool]]], wanted: npt.NDArray[np.int64],
+    truth: Sequence[Truth],
+    answer: Answer,
+    confusion: npt.NDArray[np.int64],
+    hits: list[list[tuple[float, bool]]],
+    wanted: npt.NDArray[np.int64],
 ) -> None:
     boxes = np.array([item.box for item in truth], np.float32).reshape(-1, 4)
     real = np.array([item.visible >= MIN_VISIBLE for item in truth], bool)

@@ -9,8 +9,9 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
-from network import CLASSES, GRID, NET_HEIGHT, NET_WIDTH, STRIDE
 from onnx import TensorProto, helper, numpy_helper
+
+from network import CLASSES, GRID, NET_HEIGHT, NET_WIDTH, STRIDE
 
 OPSET, IR_VERSION = 18, 10
 SCORE_THRESHOLD, IOU_THRESHOLD, MAX_BOXES = 0.4, 0.45, 50
@@ -46,8 +47,11 @@ def _before(target: str) -> list[onnx.NodeProto]:
         helper.make_node("Transpose", ["image"], ["nchw"], perm=[0, 3, 1, 2]),
         helper.make_node("Cast", ["nchw"], ["nchw_float"], to=TensorProto.FLOAT),
         helper.make_node(
-            "Resize", ["nchw_float", "", "", "net_size"], ["resized"],
-            mode="linear", coordinate_transformation_mode="half_pixel",
+            "Resize",
+            ["nchw_float", "", "", "net_size"],
+            ["resized"],
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
         ),
         helper.make_node("Transpose", ["resized"], ["nhwc"], perm=[0, 2, 3, 1]),
         helper.make_node("Mul", ["nhwc", "one_255th"], [target]),
@@ -77,7 +81,8 @@ def _after(cells: str) -> list[onnx.NodeProto]:
         node("Unsqueeze", ["best", "axes_01"], ["nms_scores"]),
         node(
             "NonMaxSuppression",
-            ["nms_boxes", "nms_scores", "max_boxes", "iou_threshold", "score_threshold"], ["selected"],
+            ["nms_boxes", "nms_scores", "max_boxes", "iou_threshold", "score_threshold"],
+            ["selected"],
         ),
         node("Gather", ["selected", "two"], ["kept"], axis=1),
         node("Gather", ["best", "kept"], ["kept_scores"]),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
+
 from scenes import HEIGHT, MIN_VISIBLE, WIDTH, Truth
 
 NET_WIDTH, NET_HEIGHT, STRIDE, CLASSES = 320, 240, 8, 10

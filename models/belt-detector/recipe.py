@@ -1,7 +1,7 @@
 """Make belt-detector: generate scenes, train, convert, measure, and write bundle, clip and card.
 
-    python models/belt-detector/recipe.py                 # everything, about 20 minutes on two cores
-    python models/belt-detector/recipe.py --scenes 200 --epochs 1 --out /tmp/try
+python models/belt-detector/recipe.py                 # everything, about 20 minutes on two cores
+python models/belt-detector/recipe.py --scenes 200 --epochs 1 --out /tmp/try
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from scenes import Image, Truth, random_scene, split_digits
 
 HERE = Path(__file__).parent
@@ -77,6 +78,7 @@ def main() -> None:
         parser.error(f"want at least {CHUNK} scenes and 1 epoch")
 
     import keras
+
     import network
 
     if options.weights:
@@ -86,7 +88,10 @@ def main() -> None:
         with progress() as bar:
             task = bar.add_task("training", total=options.epochs * (len(images) // 16))
             model = network.train(
-                images, wanted, options.epochs, SEED,
+                images,
+                wanted,
+                options.epochs,
+                SEED,
                 lambda value: bar.update(task, advance=1, description=f"training, loss {value:.3f}"),
             )
     if options.save_weights:
@@ -98,9 +103,8 @@ def _finish(model: object, out: Path) -> None:
     """Convert, measure on held-out scenes and the clip, write everything."""
     import card
     import clip
+    from edgectl.bundle.create import create_bundle
     from graph import export
-
-    from edgectl.bundle import create_bundle
 
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
@@ -111,10 +115,9 @@ def _finish(model: object, out: Path) -> None:
         create_bundle(
             graph,
             out,
-            samples=card.golden_inputs(graph, scenes_of("test", 20_000, 40)),
-            card=card.markdown(figures),
+            inputs=card.golden_inputs(graph, scenes_of("test", 20_000, 40)),
+            extra={"README.md": card.markdown(figures)},
             source=card.source(figures, {name: installed(name) for name in card.TOOLS}),
-            keep=[path.name for path in HERE.glob("*.py")] if out.resolve() == HERE.resolve() else (),
             force=True,
             **card.FACTS,
         )

@@ -89,8 +89,15 @@ def random_parcel(rng: np.random.Generator, digits: Digits, x: float, y: float) 
     board = np.array(_BOARD[rng.integers(len(_BOARD))]) + rng.integers(-14, 15, 3)
     red, green, blue = (int(v) for v in np.clip(board, 0, 255))
     return Parcel(
-        x, y, width, width * rng.uniform(0.78, 1.15), rng.uniform(-12, 12), (red, green, blue),
-        int(rng.integers(10, 60)), int(digits.labels[index]), digits.images[index],
+        x,
+        y,
+        width,
+        width * rng.uniform(0.78, 1.15),
+        rng.uniform(-12, 12),
+        (red, green, blue),
+        int(rng.integers(10, 60)),
+        int(digits.labels[index]),
+        digits.images[index],
     )
 
 
@@ -108,9 +115,7 @@ def random_scene(rng: np.random.Generator, digits: Digits) -> tuple[Image, list[
     return render(rng, parcels, random_look(rng), rng.uniform(0, 1000))
 
 
-def render(
-    rng: np.random.Generator, parcels: list[Parcel], look: Look, offset: float
-) -> tuple[Image, list[Truth]]:
+def render(rng: np.random.Generator, parcels: list[Parcel], look: Look, offset: float) -> tuple[Image, list[Truth]]:
     """Draw `parcels` (later ones on top) on a belt moved by `offset` pixels; return the RGB frame and the truth."""
     frame = _belt(look, offset)
     owner = np.full((HEIGHT, WIDTH), -1, np.int16)
@@ -153,7 +158,10 @@ def _belt(look: Look, offset: float) -> npt.NDArray[np.float32]:
 
 
 def _draw(
-    frame: npt.NDArray[np.float32], owner: npt.NDArray[np.int16], index: int, parcel: Parcel,
+    frame: npt.NDArray[np.float32],
+    owner: npt.NDArray[np.int16],
+    index: int,
+    parcel: Parcel,
     corners: npt.NDArray[np.float32],
 ) -> None:
     """Shadow, then the parcel's face (drawn upright, then warped into place)."""

@@ -27,8 +27,6 @@ FEATURES: tuple[tuple[str, str, float, float, float], ...] = (
     ("flow", "m3/h", 38.0, 3.5, -7.0),
     ("speed", "1/min", 2940.0, 18.0, -12.0),
 )
-NAMES = tuple(feature[0] for feature in FEATURES)
-FAILING_SHARE_AT_HALF_WEAR = 0.5
 _STEEPNESS = 16.0
 _LOAD_GAIN = 0.35
 

@@ -1,6 +1,6 @@
 """Make pump-failure: generate windows, fit scaling and a random forest, convert, measure, write the bundle.
 
-    python models/pump-failure/recipe.py [--out DIR]
+python models/pump-failure/recipe.py [--out DIR]
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-from edge_common.bundle import Answer, Budget, Metric, Source
-from generator import FEATURES, windows
 from onnx import helper
 from rich.console import Console
 from rich.progress import track
@@ -29,8 +27,10 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from edgectl.bundle import create_bundle
-from edgectl.runtime import Model
+from edge_common.manifest import Answer, Budget, Metric, Source
+from edgectl.bundle.create import create_bundle
+from edgectl.bundle.session import Model
+from generator import FEATURES, windows
 
 HERE = Path(__file__).parent
 SEED = 11
@@ -210,7 +210,7 @@ def main() -> None:
             version="1.0.0",
             task="tabular",
             description="Will this pump stop within a day?",
-            samples=[{"features": golden[:1]}, {"features": golden}],
+            inputs=[{"features": golden[:1]}, {"features": golden}],
             labels=LABELS,
             answer=Answer(label="label", probabilities="probabilities"),
             budget=Budget(p95_ms=20, cold_start_ms=10_000, memory_mb=200),
@@ -219,8 +219,7 @@ def main() -> None:
                 metric=Metric(name="ROC AUC", original=round(figures.auc, 4), converted=round(figures.auc_onnx, 4)),
                 tools={name: installed(name) for name in TOOLS},
             ),
-            card=markdown(figures),
-            keep=[path.name for path in HERE.glob("*.py")] if out.resolve() == HERE.resolve() else (),
+            extra={"README.md": markdown(figures)},
             force=True,
         )
     (out / "samples.json").write_text(json.dumps(samples(), indent=1) + "\n", encoding="utf-8")

@@ -104,6 +104,7 @@ def test_natural_speed_takes_the_clip_s_own_time(tmp_path: Path, server: ModelSe
         pytest.param("unready", "rejected", id="503"),
         pytest.param("late", "timeout", id="504"),
         pytest.param("slow", "timeout", id="slower than the deadline"),
+        pytest.param("trickle", "timeout", id="an answer that never ends"),
         pytest.param("broken", "error", id="500"),
         pytest.param("garbage", "error", id="garbage"),
         pytest.param("hangup", "error", id="connection closed"),

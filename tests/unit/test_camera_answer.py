@@ -92,7 +92,12 @@ def test_classification_answers_with_the_best_label_and_no_box() -> None:
     document = {
         **METADATA,
         "outputs": [{"name": "p", "datatype": "FP32", "shape": [-1, 2]}],
-        "parameters": {"task": "classification", "image_input": "image", "answer_probabilities": "p", "labels": "ok,torn"},
+        "parameters": {
+            "task": "classification",
+            "image_input": "image",
+            "answer_probabilities": "p",
+            "labels": "ok,torn",
+        },
     }
     card = read_card(json.dumps(document).encode())
     answers = read_answers(card, {"p": np.array([[0.25, 0.75]])}, 1.0, (9, 9))

@@ -8,7 +8,7 @@ import threading
 import cv2
 from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
 
-from edge_camera.answers import AnswersFile
+from edge_camera.answers_file import AnswersFile
 from edge_camera.client import InferenceClient
 from edge_camera.config import Camera, Config, Inference
 from edge_camera.events import Changes, EventMaker

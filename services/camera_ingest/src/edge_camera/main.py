@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import msgspec
 
-from edge_camera.answers import AnswersFile
+from edge_camera.answers_file import AnswersFile
 from edge_camera.build import build
 from edge_camera.config import Config, read_config
 from edge_camera.ingest import Ingest

@@ -160,12 +160,13 @@ def _labels(path: Path) -> tuple[str, ...]:
     except UnicodeDecodeError:
         raise BundleError(f"{path}: want UTF-8 text, found other bytes") from None
     labels = tuple(line.strip() for line in text.removesuffix("\n").split("\n"))
-    lines: dict[str, int] = {}
+    seen: set[str] = set()
     for number, label in enumerate(labels, 1):
         if not label or not label.isprintable():
             raise BundleError(f"{path}: line {number}: want a label, found {label!r:.60}")
-        if lines.setdefault(label, number) != number:
-            raise BundleError(f"{path}: line {number}: want each label once, found {label!r:.60} in line {lines[label]}")
+        if label in seen:
+            raise BundleError(f"{path}: line {number}: want each label once, found {label!r:.60} twice")
+        seen.add(label)
     return labels
 
 

@@ -74,7 +74,12 @@ def save_golden(path: Path, inputs: Mapping[str, Array], outputs: Mapping[str, A
     arrays |= {f"out.{name}": array for name, array in outputs.items()}
     plain = {name: array.astype(np.str_) if array.dtype.kind == "O" else array for name, array in arrays.items()}
     np.savez_compressed(path, allow_pickle=False, **plain)
-    load_golden(path)
+    read = load_golden(path)
+    for name, array in arrays.items():
+        side, _, tensor = name.partition(".")
+        again = (read.inputs if side == "in" else read.outputs)[tensor]
+        if array.dtype.kind == "O" and not np.array_equal(again, array):
+            raise BundleError(f"{path}: '{tensor}': want text without NUL at its end, found some")
 
 
 def load_all(bundle: Bundle) -> list[Golden]:

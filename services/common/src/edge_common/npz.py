@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,6 +15,21 @@ from edge_common.tensors import Array
 
 # Signed, unsigned, float, bool, text. No pickles, no records, no dates.
 _KINDS = frozenset("iufbU")
+
+
+# What zipfile, zlib and numpy's header parser (ast, tokenize) raise for damaged bytes; RuntimeError is an encrypted file.
+_FAULTS = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class NpzError(Exception):
@@ -33,9 +49,9 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, Array]:
             if size > max_bytes:
                 raise NpzError(f"want at most {max_bytes} bytes unpacked, found {size}")
             return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries}
-    # NotImplementedError and RuntimeError: a compression or encryption that zipfile does not know.
-    except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error) as exc:
-        raise NpzError(f"want an .npz of plain arrays, found: {str(exc).splitlines()[0] if str(exc) else exc!r}") from None
+    except _FAULTS as exc:
+        text = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        raise NpzError(f"want an .npz of plain arrays, found: {text}") from None
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
@@ -44,10 +60,9 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
     with archive.open(entry) as file:
         shape, dtype = _header(file)
         # numpy allocates what the header says before it reads; the archive knows how much there is.
-        if dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize > entry.file_size:
+        count = math.prod(int(extent) for extent in shape)
+        if dtype.kind not in _KINDS or count * max(1, dtype.itemsize) > entry.file_size:
             raise ValueError(f"{entry.filename}: {dtype} {list(shape)} in {entry.file_size} bytes")
-        if not dtype.itemsize and math.prod(shape):
-            raise ValueError(f"{entry.filename}: elements of no size")
     with archive.open(entry) as file:
         array: Array = np.lib.format.read_array(file, allow_pickle=False)
     return array.astype(object) if dtype.kind == "U" else array.astype(dtype.newbyteorder("="), copy=False)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_common.errors import InvalidInput
+from edge_common.errors import InvalidInput, StartError
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +36,14 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(np.object_),
 }
+_ONNX_TYPES = {
+    "bool": "BOOL",
+    "float16": "FP16",
+    "bfloat16": "BF16",
+    "float": "FP32",
+    "double": "FP64",
+    "string": "BYTES",
+} | {f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)}
 BINARY_ONLY = frozenset({"FP16", "BF16"})
 MAX_ELEMENTS = 2**63 - 1
 
@@ -69,6 +77,18 @@ class TensorSpec:
             else:
                 return
         raise InvalidInput(f"input '{self.name}': want shape {list(self.shape)}, got {list(shape)}")
+
+
+def graph_tensor(name: str, kind: str, shape: Sequence[Any]) -> TensorSpec:
+    """Return the tensor that ONNX Runtime describes as `kind`, e.g. "tensor(float)", with named dims as -1.
+
+    Raises:
+        StartError: not a tensor the protocol knows (a sequence, a map, a 4-bit type).
+    """
+    datatype = _ONNX_TYPES.get(kind.removeprefix("tensor(").removesuffix(")"))
+    if datatype is None:
+        raise StartError(f"'{name}': the type {kind} cannot be served; want a tensor of a protocol type")
+    return TensorSpec(name, datatype, tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in shape))
 
 
 def element_count(name: str, shape: Any) -> int:

@@ -1,42 +1,54 @@
-"""edgectl: the command of platform engineers and data scientists."""
+"""`edgectl`: each group of commands is imported when it is called, so that one does not wait for another's libraries."""
 
 from __future__ import annotations
 
+import importlib
 import sys
-from importlib.metadata import version as installed
-from typing import Annotated
+from typing import Any
 
 import typer
+import typer.core
+
 from edge_common.errors import StartError
 
-from edgectl import bundle_commands
-from edgectl.demo.command import demo
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="Models to verified bundles, bundles to gateways. `edgectl --install-completion` completes in your shell.",
-)
-app.add_typer(bundle_commands.app, name="bundle")
-app.command("demo")(demo)
-
 BAD_INPUT = 2
+# Command -> module and the function or typer app that is it.
+_COMMANDS = {
+    "bundle": ("edgectl.bundlecmd.commands", "app"),
+    "demo": ("edgectl.demo.command", "demo"),
+}
 
 
-@app.callback(invoke_without_command=True)
-def root(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if show_version:
-        typer.echo(f"edgectl {installed('edgectl')}")
-        raise typer.Exit
+class LazyGroup(typer.core.TyperGroup):
+    """Commands known by name, imported when asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name]
+        target = getattr(importlib.import_module(module), attribute)
+        if not isinstance(target, typer.Typer):
+            function, target = target, typer.Typer(add_completion=False)
+            target.command(name=cmd_name)(function)
+        command = typer.main.get_command(target)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback(help="Model bundles, and a demo of the whole chain.")
+def _root() -> None: ...
 
 
 def main() -> None:
-    """Run; a bad input is one line on stderr and exit code 2."""
+    """Run; a StartError is one line on stderr and exit code 2."""
     try:
         app()
     except StartError as exc:
         print(f"edgectl: {exc}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        raise SystemExit(BAD_INPUT) from None

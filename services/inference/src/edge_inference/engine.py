@@ -12,25 +12,9 @@ import numpy as np
 import onnxruntime as ort
 
 from edge_common.errors import InvalidInput, StartError
-from edge_common.tensors import DTYPES, Array, TensorSpec
+from edge_common.tensors import DTYPES, Array, graph_tensor
 from edge_inference.cache import GraphCache
 
-_DATATYPES = {
-    "bool": "BOOL",
-    "uint8": "UINT8",
-    "uint16": "UINT16",
-    "uint32": "UINT32",
-    "uint64": "UINT64",
-    "int8": "INT8",
-    "int16": "INT16",
-    "int32": "INT32",
-    "int64": "INT64",
-    "float16": "FP16",
-    "bfloat16": "BF16",
-    "float": "FP32",
-    "double": "FP64",
-    "string": "BYTES",
-}
 _BF16 = 16  # onnx.TensorProto.BFLOAT16
 
 
@@ -38,8 +22,8 @@ class Engine:
     """A loaded model. `inputs` and `outputs` are in the graph's order; `load_seconds` is what loading took."""
 
     def __init__(self, session: ort.InferenceSession, threads: int, load_seconds: float, cached: bool) -> None:
-        self.inputs = tuple(_spec(value) for value in session.get_inputs())
-        self.outputs = tuple(_spec(value) for value in session.get_outputs())
+        self.inputs = tuple(graph_tensor(value.name, value.type, value.shape) for value in session.get_inputs())
+        self.outputs = tuple(graph_tensor(value.name, value.type, value.shape) for value in session.get_outputs())
         self.threads = threads
         self.load_seconds = load_seconds
         self.cached = cached
@@ -123,14 +107,6 @@ def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) ->
     if save_to is not None:
         options.optimized_model_filepath = str(save_to)
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _spec(value: Any) -> TensorSpec:
-    kind = value.type.removeprefix("tensor(").removesuffix(")")
-    if kind not in _DATATYPES:
-        raise StartError(f"'{value.name}': the type {value.type} cannot be served; want a tensor")
-    shape = tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in value.shape)
-    return TensorSpec(value.name, _DATATYPES[kind], shape)
 
 
 def _to_numpy(value: Any) -> Array:

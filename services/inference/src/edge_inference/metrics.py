@@ -137,8 +137,8 @@ class Recorder(Collector):
         )
         yield _histogram("batch_size", "Leading dimension of the first input.", names, [(mv, self.batch)])
         traffic = CounterMetricFamily("edge_inference_bytes", "Body bytes of infer calls.", labels=["direction"])
-        for direction, count in self.bytes.items():
-            traffic.add_metric([direction], count)
+        for direction, size in self.bytes.items():
+            traffic.add_metric([direction], size)
         yield traffic
         info = GaugeMetricFamily("edge_inference_model_info", "What is served.", labels=[*names, *self.info])
         info.add_metric([*mv, *self.info.values()], 1)
@@ -154,8 +154,8 @@ class Recorder(Collector):
             gauge.add_metric(mv if per_model else [], value())
             yield gauge
         classes = CounterMetricFamily("edge_inference_class", "Predictions by class.", labels=[*names, "class"])
-        for label, (count, _) in self._classes.items():
-            classes.add_metric([*mv, label], count[0])
+        for label, (tally, _) in self._classes.items():
+            classes.add_metric([*mv, label], tally[0])
         yield classes
         yield _histogram(
             "score",

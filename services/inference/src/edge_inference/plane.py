@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from edge_common.bundle import Answer
+from edge_common.manifest import Answer
 from edge_common.tensors import Array
 from edge_inference.engine import Engine
 from edge_inference.gate import Gate

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_common.bundle import Budget, Bundle, BundleError
+from edge_common.bundle import Bundle, check_graph
 from edge_common.errors import EdgeError
-from edge_common.golden import Golden, check_names, compare, load_all
+from edge_common.golden import Golden, check_golden_matches, compare, load_all
+from edge_common.manifest import Budget
 from edge_common.tensors import Array
 from edge_inference.engine import Engine
 
@@ -43,9 +44,10 @@ def self_check(engine: Engine, bundle: Bundle, *, since_exec_s: float, hold_budg
         CheckFailed: a sample differs, or an enforced budget is exceeded.
         BundleError: the samples do not belong to this graph.
     """
+    check_graph(bundle, engine.inputs, engine.outputs)
     samples = load_all(bundle)
     for golden in samples:
-        check_names(golden, (s.name for s in engine.inputs), (s.name for s in engine.outputs))
+        check_golden_matches(golden, engine.inputs, engine.outputs)
         _check_sample(engine, golden, bundle)
     feeds: Sequence[Mapping[str, Array]] = [golden.inputs for golden in samples] or [engine.example()]
     try:
@@ -62,12 +64,6 @@ def self_check(engine: Engine, bundle: Bundle, *, since_exec_s: float, hold_budg
 
 
 def _check_sample(engine: Engine, golden: Golden, bundle: Bundle) -> None:
-    for spec in engine.inputs:
-        array = golden.inputs[spec.name]
-        if array.ndim != len(spec.shape) or any(w not in (-1, g) for w, g in zip(spec.shape, array.shape, strict=True)):
-            raise BundleError(
-                f"golden {golden.name}: input '{spec.name}': want shape {list(spec.shape)}, found {list(array.shape)}"
-            )
     names = list(golden.outputs)
     try:
         outputs = engine.run(golden.inputs, names)

@@ -23,7 +23,7 @@ _LAST_LINES = 8
 _PR_SET_PDEATHSIG = 1
 
 
-class ChildFailed(Exception):  # noqa: N818 - it reads as what happened
+class ChildFailed(Exception):
     """A child ended when it should not have; the text has its last words."""
 
 
@@ -43,6 +43,20 @@ class Child:
         if code is not None:
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             raise ChildFailed(f"{self.name} {how}{self.last_words()}")
+
+    def stop(self) -> str:
+        """Stop the program if it runs; return "", or a line that says what was not in order."""
+        if self.process.poll() is not None:
+            return ""
+        self.process.terminate()
+        try:
+            code = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            return f"{self.name} did not stop within {STOP_S:g} s and was killed"
+        return f"{self.name} stopped with exit code {code}{self.last_words()}" if code else ""
 
     def last_words(self) -> str:
         """Return the end of its log, indented, on lines of their own."""
@@ -90,23 +104,7 @@ class Children:
 
     def close(self) -> list[str]:
         """Stop what still runs, the last started first; return a line for each that did not stop in order."""
-        return [line for child in reversed(self.all) if (line := _stop(child))]
-
-
-def _stop(child: Child) -> str:
-    process = child.process
-    if process.poll() is not None:
-        return ""
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return f"{child.name} did not stop within {STOP_S:g} s and was killed"
-    code = process.returncode
-    return f"{child.name} stopped with exit code {code}{child.last_words()}" if code else ""
+        return [line for child in reversed(self.all) if (line := child.stop())]
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from edgectl.demo.http import Http
 from edgectl.demo.plan import CAMERA, DETECTOR, PUMP, Plan
 from edgectl.demo.processes import Child, ChildFailed, Children, program
 from edgectl.demo.pump import Pump, read_samples
-from edgectl.demo.report import faults, read_totals, table
+from edgectl.demo.report import Totals, faults, read_totals, table
 from edgectl.demo.score import read_answers, read_truth, score
 from edgectl.demo.screen import Bar, Screen
 
@@ -21,7 +21,7 @@ READY_S = 60.0
 _TICK_S, _MEASURE_S = 0.25, 2.0
 
 
-class Interrupted(Exception):  # noqa: N818 - it reads as what happened
+class Interrupted(Exception):
     """The user has had enough."""
 
 
@@ -56,11 +56,17 @@ class Session:
             self._watch(camera, services, pump, bar)
         pump.ask_the_rest()
         memory = {child.name: child.pss_mb for child in self._children.all}
-        totals = read_totals(self._folder / "totals.json", CAMERA)
+        totals = self._totals()
         answers = self._folder / "answers.jsonl"
         result = score(read_answers(answers), truth) if answers.exists() else None
         self._screen.console.print(table(totals, result, memory, pump.summary()))
         return [*faults(totals, result), *self._children.close()]
+
+    def _totals(self) -> Totals:
+        path = self._folder / "totals.json"
+        if not path.is_file():
+            raise ChildFailed(f"edge-camera left no {path}{self._children.all[-1].last_words()}")
+        return read_totals(path, CAMERA)
 
     def _start_services(self) -> list[Child]:
         ports = self._plan.ports
@@ -123,8 +129,7 @@ class Session:
                 pump.ask_when_due(now)
             if (frames := self._http.frames_read(self._plan.ports.camera)) is not None:
                 bar.at(frames)
-            if self._stop.wait(_TICK_S):
-                camera.process.terminate()
-                camera.process.wait(10)
+            if self._stop.wait(_TICK_S) and (line := camera.stop()):
+                raise ChildFailed(line)
         if camera.process.returncode:
             camera.check()

@@ -1,0 +1,1 @@
+"""Parts of the benchmark: models, servers, load, rounds, report."""

@@ -1,0 +1,149 @@
+"""Write a bundle: golden outputs recorded from given inputs, model.toml last, nothing half-written left behind."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_common.bundle import MANIFEST, Bundle, BundleError, check_graph, read_bundle, sha256_of
+from edge_common.golden import Golden, compare, load_all, save_golden
+from edge_common.manifest import SCHEMA, Answer, Budget, File, GoldenSpec, Image, Manifest, Source, Task, manifest_dict
+from edge_common.tensors import Array
+from edge_common.tomlfile import ConfigError, typed
+from edgectl.bundle.session import Model
+
+MODEL, LABELS, GOLDEN = "model.onnx", "labels.txt", "golden"
+
+
+def create_bundle(
+    model: Path,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    inputs: Sequence[Mapping[str, Array]],
+    task: Task = "tensor",
+    description: str = "",
+    image: Image | None = None,
+    answer: Answer | None = None,
+    labels: Sequence[str] = (),
+    rtol: float = 1e-3,
+    atol: float = 1e-4,
+    budget: Budget | None = None,
+    source: Source | None = None,
+    extra: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> Bundle:
+    """Write the bundle directory `out` for the graph `model`, and return it read back.
+
+    Each element of `inputs` (input name -> array) becomes golden/NNN.npz with the outputs the graph gives here.
+    `labels` becomes labels.txt; `extra` holds further text files, file name -> content, e.g. README.md.
+    An `out` that holds anything needs `force`: then the bundle's own files in it are replaced, others are kept.
+
+    Raises:
+        BundleError: bad metadata, a graph that does not load, inputs that do not fit it, answers that differ from
+            one run to the next, or `out` in use.
+    """
+    _refuse(out, force)
+    answer = answer or Answer()
+    parts = {
+        "schema": SCHEMA,
+        "name": name,
+        "version": version,
+        "task": task,
+        "file": File(path=MODEL, sha256=sha256_of(model)),
+        "description": description,
+        "image": image,
+        "answer": msgspec.structs.replace(answer, labels=LABELS) if labels else answer,
+        "golden": GoldenSpec(files=[f"{GOLDEN}/{i:03}.npz" for i in range(len(inputs))], rtol=rtol, atol=atol),
+        "budget": budget or Budget(),
+        "source": source or Source(),
+    }
+    texts = dict(extra or {}) | ({LABELS: "".join(f"{label}\n" for label in labels)} if labels else {})
+    _build(out, model, _validated(out, parts), inputs, texts)
+    return read_bundle(out)
+
+
+def _validated(out: Path, parts: Mapping[str, Any]) -> Manifest:
+    """A Struct made in Python is not checked; one read from plain data is."""
+    try:
+        return typed(out / MANIFEST, msgspec.to_builtins(parts), Manifest)
+    except ConfigError as exc:
+        raise BundleError(str(exc)) from None
+
+
+def _build(
+    out: Path, model: Path, manifest: Manifest, inputs: Sequence[Mapping[str, Array]], texts: Mapping[str, str]
+) -> None:
+    aside = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        _write(aside, model, manifest, inputs, texts)
+        _install(aside, out)
+    except OSError as exc:
+        raise BundleError(f"{out}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
+    except BundleError as exc:
+        raise BundleError(str(exc).replace(str(aside), str(out))) from None
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _refuse(out: Path, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise BundleError(f"{out}: want a directory to write, found a file")
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise BundleError(f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there")
+
+
+def _write(
+    aside: Path, model: Path, manifest: Manifest, inputs: Sequence[Mapping[str, Array]], texts: Mapping[str, str]
+) -> None:
+    """Write a whole bundle to `aside` and read it back: what is installed has passed every check already."""
+    import tomli_w
+
+    (aside / GOLDEN).mkdir()
+    shutil.copyfile(model, aside / MODEL)
+    for file, text in texts.items():
+        (aside / file).write_text(text, encoding="utf-8")
+    graph = Model(aside / MODEL)
+    for file, feed in zip(manifest.golden.files, inputs, strict=True):
+        _record(graph, aside / file, feed, manifest.golden)
+    (aside / MANIFEST).write_text(tomli_w.dumps(manifest_dict(manifest)), encoding="utf-8")
+    bundle = read_bundle(aside)
+    bundle.check_hash()
+    check_graph(bundle, graph.inputs, graph.outputs)
+    load_all(bundle)
+
+
+def _record(graph: Model, path: Path, feed: Mapping[str, Array], golden: GoldenSpec) -> None:
+    outputs = graph.run(feed)
+    sample = Golden(path.stem, dict(feed), outputs)
+    difference = compare(sample, graph.run(feed), golden.rtol, golden.atol)
+    if difference is not None:
+        raise BundleError(f"{difference} in a second run; want a graph that gives the same answer twice")
+    save_golden(path, feed, outputs)
+
+
+def _install(aside: Path, out: Path) -> None:
+    """Move `aside` to `out` in one step when there is nothing; else file by file, model.toml last.
+
+    A reader in between finds the old model.toml, whose hash does not fit the new graph, and refuses.
+    """
+    aside.chmod(0o755)
+    if not out.exists():
+        aside.rename(out)
+        return
+    (out / GOLDEN).mkdir(exist_ok=True)
+    fresh = {path.relative_to(aside) for path in aside.rglob("*") if path.is_file()}
+    for path in sorted(fresh, key=lambda p: (p.name == MANIFEST, p)):
+        (aside / path).replace(out / path)
+    for path in (out / GOLDEN).glob("*.npz"):
+        if path.relative_to(out) not in fresh:
+            path.unlink()

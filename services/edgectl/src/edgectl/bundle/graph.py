@@ -1,0 +1,97 @@
+"""What a graph is made of, read with the onnx library."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_common.bundle import BundleError
+
+_QUANTISED = ("DequantizeLinear", "QLinear", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QGemm", "QAttention")
+_TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
+# Graphs nest in If, Loop and Scan; a file that nests deeper than this is damaged or hostile.
+_MAX_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """`parameters` counts the elements of constant tensors, `tree_nodes` the nodes of decision trees."""
+
+    ir_version: int
+    opsets: dict[str, int]
+    producer: str
+    operators: dict[str, int]
+    parameters: int
+    tree_nodes: int
+    quantised: str
+
+
+def read_graph(path: Path) -> Graph:
+    """Return what the file at `path` holds; raise BundleError when it is not an ONNX model."""
+    # Imported here: `--help` and completion must not wait for it.
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model(str(path), load_external_data=False)
+    except (DecodeError, OSError, ValueError) as exc:
+        raise BundleError(f"{path}: want an ONNX model, found: {exc}") from None
+    graphs = list(_graphs(path, model.graph, 0))
+    graphs_and_functions = [*graphs, *model.functions]
+    nodes = [node for graph in graphs_and_functions for node in graph.node]
+    tensors = [tensor for graph in graphs for tensor in graph.initializer] + [*_constants(nodes)]
+    return Graph(
+        ir_version=model.ir_version,
+        opsets={entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
+        producer=" ".join(filter(None, (model.producer_name, model.producer_version))),
+        operators=dict(sorted(Counter(map(_name, nodes)).items(), key=lambda item: (-item[1], item[0]))),
+        parameters=sum(_elements(tensor) for tensor in tensors),
+        tree_nodes=sum(_tree_nodes(node) for node in nodes),
+        quantised=_quantised(nodes, tensors),
+    )
+
+
+def _graphs(path: Path, graph: Any, depth: int) -> Iterator[Any]:
+    if depth > _MAX_DEPTH:
+        raise BundleError(f"{path}: want graphs nested at most {_MAX_DEPTH} deep, found more")
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _graphs(path, inner, depth + 1)
+
+
+def _name(node: Any) -> str:
+    return f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
+
+
+def _constants(nodes: list[Any]) -> Iterator[Any]:
+    for node in nodes:
+        if node.op_type == "Constant":
+            yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
+
+
+def _elements(tensor: Any) -> int:
+    count = 1
+    for extent in tensor.dims:
+        count *= extent
+    return count
+
+
+def _tree_nodes(node: Any) -> int:
+    if node.op_type not in _TREES:
+        return 0
+    return sum(len(a.ints) for a in node.attribute if a.name == "nodes_featureids")
+
+
+def _quantised(nodes: list[Any], tensors: list[Any]) -> str:
+    """Return "int8", "float16" or "no": int8 when any operator computes in whole numbers or unpacks them."""
+    import onnx
+
+    if any(node.op_type.startswith(_QUANTISED) for node in nodes):
+        return "int8"
+    halves = sum(_elements(t) for t in tensors if t.data_type in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16))
+    return "float16" if halves > sum(map(_elements, tensors)) / 2 else "no"
