@@ -1,0 +1,78 @@
+# The only door. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+# Compiled at install: a service that compiles its imports at every start is up half a second later.
+PIP := env -u PYTHONDONTWRITEBYTECODE $(UV) pip install --quiet --compile-bytecode
+DISTS := common inference camera_ingest edgectl
+EDITABLE := $(foreach dist,$(DISTS),-e services/$(dist))
+SOURCES := services models tests benchmarks docs
+RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
+# torch and CUDA packages are never asked for; the models' training set is installed aside from .venv.
+TRAIN := .train
+
+.PHONY: help setup run up test check lint type docs bench models lock clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "want Python 3.11 or newer, found $$($(PYTHON) --version); set PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.runtime: $(RUNTIME_LOCKS) $(wildcard services/*/pyproject.toml) | $(VENV)/bin/uv
+	@echo "setting up: what the services need"
+	@$(PIP) --require-hashes $(addprefix -r ,$(RUNTIME_LOCKS))
+	@$(PIP) --no-deps $(EDITABLE)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "setting up: what the tests need"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev  ## make .venv with the services (editable) and every tool
+
+run: $(VENV)/.runtime  ## the main job: a clip through the whole chain, then figures; ends by itself
+	@$(BIN)/edgectl demo
+
+up: $(VENV)/.runtime  ## the same without an end, until Ctrl-C
+	@$(BIN)/edgectl demo --forever
+
+test: $(VENV)/.dev  ## every test, with coverage
+	$(BIN)/coverage run -m pytest -q
+	@$(BIN)/coverage report | tail -n 1
+
+lint: $(VENV)/.dev  ## ruff: rules and format
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+type: $(VENV)/.dev  ## mypy --strict
+	$(BIN)/mypy services/*/src benchmarks
+
+check: lint type test  ## everything CI runs, in CI's order
+
+bench: $(VENV)/.dev  ## the serving path against raw onnxruntime, a bare socket and MLServer; writes benchmarks/results
+	$(BIN)/python benchmarks/run.py
+
+$(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml) | $(VENV)/bin/uv
+	$(PYTHON) -m venv $(TRAIN)
+	VIRTUAL_ENV=$(CURDIR)/$(TRAIN) $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
+	VIRTUAL_ENV=$(CURDIR)/$(TRAIN) $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
+	@touch $@
+
+models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip
+	$(TRAIN)/bin/python models/pump-failure/recipe.py
+	$(TRAIN)/bin/python models/belt-detector/recipe.py
+
+lock: $(VENV)/bin/uv  ## resolve requirements/*.txt anew: versions and hashes, no index addresses
+	@for set in dev inference camera edgectl train; do requirements/lock.sh $$set || exit 1; done
+
+clean:  ## remove what this Makefile made
+	rm -rf $(VENV) $(TRAIN) .bench .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
