@@ -14,9 +14,9 @@ _HEAD = """# Settings
 
 <!-- Made by docs/make_settings.py from the settings classes; a test fails when it differs. Do not edit. -->
 
-A flag wins over its variable, which wins over the default. An unknown `EDGE_*` variable or a value out of range stops the
-start with one line and exit code 2. A default of `None` means: not set. A default of `0` often means: measured or free;
-the text says so.
+A flag wins over its variable, which wins over the default. An unknown `EDGE_*` variable or a value out of range stops
+the start with one line and exit code 2. A default of `None` means: not set. Where `0` means "measured" or "any free
+one", the text says so.
 """
 
 

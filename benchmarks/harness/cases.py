@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import orjson
 
 Array = npt.NDArray[Any]
 # JSON writes FP32 in its shortest form, which reads back as the same number.
-_RTOL = 1e-6
+_TOLERANCE = 1e-6
+_HEADER = re.compile(rb"inference-header-content-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,22 @@ class Case:
         tensor = {"name": self.input, "shape": [1], "datatype": "BYTES", "data": [text]}
         return _post(path, orjson.dumps({"inputs": [tensor]}))
 
-    def check(self, server: str, body: bytes) -> None:
+    def check(self, server: str, answer: bytes) -> None:
         """Hold an answer against raw ONNX Runtime's, or end the benchmark: a wrong answer has no speed."""
-        got = self._bare_outputs(body) if server == "floor" and self.binary else _protocol_outputs(body)
+        got = self._read(answer)
         for name, want in self.expected.items():
             flat = got[name].astype(want.dtype).ravel()
-            if flat.shape != (want.size,) or not np.allclose(flat, want.ravel(), rtol=_RTOL, atol=1e-6):
+            if flat.shape != (want.size,) or not np.allclose(flat, want.ravel(), rtol=_TOLERANCE, atol=_TOLERANCE):
                 raise SystemExit(f"{self.name}: {server} answers {flat[:8]} for {name}, want {want.ravel()[:8]}")
 
-    def _bare_outputs(self, body: bytes) -> dict[str, Array]:
-        outputs, at = {}, 0
+    def _read(self, answer: bytes) -> dict[str, Array]:
+        """Outputs of a JSON answer, or of a binary tail that follows the JSON (the floor's has no JSON before it)."""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        announced = _HEADER.search(head)
+        size = int(announced[1]) if announced else 0
+        if not announced and body.startswith(b"{"):
+            return {entry["name"]: np.array(entry["data"]) for entry in orjson.loads(body)["outputs"]}
+        outputs, at = {}, size
         for name, want in self.expected.items():
             outputs[name] = np.frombuffer(body[at : at + want.nbytes], want.dtype)
             at += want.nbytes
@@ -81,20 +89,6 @@ def make_case(name: str, model: Path, session: ort.InferenceSession, *, serve: P
     expected = dict(zip(names, session.run(names, {value.name: array}), strict=True))
     model_name = serve.stem if serve.is_file() else serve.name
     return Case(name, model, serve, model_name, value.name, array, binary, expected)
-
-
-def _protocol_outputs(body: bytes) -> dict[str, Array]:
-    """Read JSON, or JSON with the binary tail: its length is where the outermost brace closes."""
-    if body.endswith(b"}"):
-        entries = orjson.loads(body)["outputs"]
-        return {entry["name"]: np.array(entry["data"]) for entry in entries}
-    end = body.rindex(b"}") + 1 if body.count(b"]}") == 1 else body.index(b"]}") + 2
-    entries, tail, outputs = orjson.loads(body[:end])["outputs"], body[end:], {}
-    for entry in entries:
-        size = entry["parameters"]["binary_data_size"]
-        outputs[entry["name"]] = np.frombuffer(tail[:size], np.float32)
-        tail = tail[size:]
-    return outputs
 
 
 def _tensor(name: str, array: Array, **more: object) -> dict[str, object]:

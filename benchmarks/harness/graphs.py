@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,12 +52,12 @@ def write_tabular(target: Path) -> None:
     _save(graph, target, [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", 3)])
 
 
-def _forest() -> dict[str, list[object]]:
+def _forest() -> dict[str, Any]:
     """Full binary trees in ONNX's flat form; node i of a tree has the children 2i+1 and 2i+2."""
     random = np.random.default_rng(_SEED)
     inner = 2**DEPTH - 1
     total = 2 ** (DEPTH + 1) - 1
-    rows: dict[str, list[object]] = {key: [] for key in _FOREST_KEYS}
+    rows: dict[str, list[Any]] = {key: [] for key in _FOREST_KEYS}
     for tree in range(TREES):
         for node in range(total):
             branch = node < inner

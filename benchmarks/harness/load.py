@@ -3,8 +3,8 @@
     python load.py PORT CONNECTIONS SECONDS REQUEST_FILE ANSWER_FILE
 
 sends the bytes of REQUEST_FILE over and over, each connection as soon as its last answer has come, and prints
-{"rps", "p50_us", "p99_us", "count"}. Any answer that is not a whole 200 ends it with exit code 1. The body of
-the last answer goes into ANSWER_FILE. Standard library only, so that the client stays as light as it can be.
+{"rps", "p50_us", "p99_us", "count"}. Any answer that is not a whole 200 ends it with exit code 1. The last
+answer, head and body, goes into ANSWER_FILE. Standard library only, so that the client stays as light as it can be.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Connection:
 
 
 def drive(port: int, count: int, seconds: float, request: bytes) -> tuple[list[float], float, bytes]:
-    """Return (latencies in s, measured s, last body)."""
+    """Return (latencies in s, measured s, last answer)."""
     poller = select.epoll()
     connections = {}
     for _ in range(count):
@@ -92,7 +92,7 @@ def drive(port: int, count: int, seconds: float, request: bytes) -> tuple[list[f
                     latencies.append(now - connection.sent_at)
                 connection.send(request)
     answer = max((c.answer for c in connections.values()), key=len)
-    return latencies, now - begin, answer.partition(b"\r\n\r\n")[2]
+    return latencies, now - begin, answer
 
 
 def main() -> None:

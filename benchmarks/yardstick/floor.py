@@ -70,9 +70,7 @@ class Floor:
         data = orjson.loads(self._payload)["inputs"][0]["data"]
         array = np.array(data, self._dtype).reshape(self._shape)
         outputs = self._session.run(self._outputs, {self._name: array})
-        named = [
-            {"name": name, "data": output.ravel()} for name, output in zip(self._outputs, outputs, strict=True)
-        ]
+        named = [{"name": name, "data": output.ravel()} for name, output in zip(self._outputs, outputs, strict=True)]
         body = orjson.dumps({"outputs": named}, option=orjson.OPT_SERIALIZE_NUMPY)
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 

@@ -22,9 +22,7 @@ class OnnxModel(MLModel):  # type: ignore[misc]
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(
-            self.settings.parameters.uri, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = ort.InferenceSession(self.settings.parameters.uri, options, providers=["CPUExecutionProvider"])
         self._outputs = [output.name for output in self._session.get_outputs()]
         value = self._session.get_inputs()[0]
         self._shape = [dim if isinstance(dim, int) else 1 for dim in value.shape]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,11 +29,9 @@ ANY_PORT = [
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The committed bundles with a clip of 1.5 seconds instead of 20."""
     folder = tmp_path_factory.mktemp("models")
-    (folder / "pump-failure").symlink_to(MODELS / "pump-failure")
+    for name in ("pump-failure", "belt-detector"):
+        shutil.copytree(MODELS / name, folder / name, ignore=shutil.ignore_patterns("*.py", "belt.*"))
     belt, short = MODELS / "belt-detector", folder / "belt-detector"
-    short.mkdir()
-    for name in ("model.toml", "model.onnx", "labels.txt", "golden"):
-        (short / name).symlink_to(belt / name)
     truth = (belt / "belt.truth.jsonl").read_text().splitlines(keepends=True)
     (short / "belt.truth.jsonl").write_text("".join(truth[:FRAMES]))
     _cut(belt / "belt.mp4", short / "belt.mp4")

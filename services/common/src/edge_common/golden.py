@@ -147,4 +147,6 @@ def _kind(array: Array) -> str:
 
 
 def _show(value: object) -> str:
-    return f"{float(value):.6g}" if isinstance(value, np.floating) else repr(value)[:60]
+    if isinstance(value, np.floating):
+        return f"{float(value):.6g}"
+    return repr(value.item() if isinstance(value, np.generic) else value)[:60]

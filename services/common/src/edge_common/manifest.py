@@ -123,6 +123,6 @@ class Manifest(Part, frozen=True):
 
 
 def manifest_dict(manifest: Manifest) -> dict[str, Any]:
-    """Return `manifest` as plain data for a TOML writer, defaults and unset keys left out."""
+    """Return `manifest` as plain data for a TOML writer; defaults, unset keys and empty tables are left out."""
     plain: dict[str, Any] = msgspec.to_builtins(manifest)
-    return plain
+    return {key: value for key, value in plain.items() if value != {}}

@@ -12,12 +12,13 @@ from typing import IO, Any
 import numpy as np
 
 from edge_common.tensors import Array
+from edge_common.tomlfile import one_line
 
 # Signed, unsigned, float, bool, text. No pickles, no records, no dates.
 _KINDS = frozenset("iufbU")
 
 
-# What zipfile, zlib and numpy's header parser (ast, tokenize) raise for damaged bytes; RuntimeError is an encrypted file.
+# What zipfile, zlib and numpy's header parser raise for damaged bytes; RuntimeError stands for an encrypted file.
 _FAULTS = (
     OSError,
     ValueError,
@@ -50,8 +51,7 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, Array]:
                 raise NpzError(f"want at most {max_bytes} bytes unpacked, found {size}")
             return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries}
     except _FAULTS as exc:
-        text = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        raise NpzError(f"want an .npz of plain arrays, found: {text}") from None
+        raise NpzError(f"want an .npz of plain arrays, found: {one_line(str(exc) or repr(exc))[:300]}") from None
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:

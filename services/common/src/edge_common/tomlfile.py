@@ -36,7 +36,7 @@ def read_document(path: Path, max_bytes: int = 1024 * 1024) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(f"{path}: not valid TOML: nested too deeply") from None
     except ValueError as exc:
-        raise ConfigError(f"{path}: not valid TOML: {_one_line(str(exc))}") from None
+        raise ConfigError(f"{path}: not valid TOML: {one_line(str(exc))}") from None
 
 
 def typed(path: Path, document: dict[str, Any], type_: type[T]) -> T:
@@ -47,7 +47,7 @@ def typed(path: Path, document: dict[str, Any], type_: type[T]) -> T:
         # Imported here: only a faulty file needs an explanation.
         from edge_common.tomlfault import explain
 
-        raise ConfigError(f"{path}: {_one_line(explain(str(exc), document, type_))}") from None
+        raise ConfigError(f"{path}: {one_line(explain(str(exc), document, type_))}") from None
 
 
 def read_toml(path: Path, type_: type[T], max_bytes: int = 1024 * 1024) -> T:
@@ -59,6 +59,6 @@ def read_toml(path: Path, type_: type[T], max_bytes: int = 1024 * 1024) -> T:
     return typed(path, read_document(path, max_bytes), type_)
 
 
-def _one_line(text: str) -> str:
-    """A quoted key may hold line ends and terminal codes; an error is one line of printable text."""
+def one_line(text: str) -> str:
+    """Return `text` printable: keys and names in a file may hold line ends and terminal codes."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

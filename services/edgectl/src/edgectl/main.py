@@ -1,10 +1,11 @@
-"""`edgectl`: each group of commands is imported when it is called, so that one does not wait for another's libraries."""
+"""`edgectl`: a group of commands is imported when it is called, so that none waits for another's libraries."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from importlib.metadata import version as installed
+from typing import Annotated, Any
 
 import typer
 import typer.core
@@ -14,7 +15,7 @@ from edge_common.errors import StartError
 BAD_INPUT = 2
 # Command -> module and the function or typer app that is it.
 _COMMANDS = {
-    "bundle": ("edgectl.bundlecmd.commands", "app"),
+    "bundle": ("edgectl.bundle.commands", "app"),
     "demo": ("edgectl.demo.command", "demo"),
 }
 
@@ -22,10 +23,10 @@ _COMMANDS = {
 class LazyGroup(typer.core.TyperGroup):
     """Commands known by name, imported when asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
         return list(_COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
         module, attribute = _COMMANDS[cmd_name]
@@ -41,8 +42,14 @@ class LazyGroup(typer.core.TyperGroup):
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.callback(help="Model bundles, and a demo of the whole chain.")
-def _root() -> None: ...
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Models to verified bundles. `edgectl --install-completion` completes commands in your shell."""
+    if show_version:
+        typer.echo(f"edgectl {installed('edgectl')}")
+        raise typer.Exit
 
 
 def main() -> None:

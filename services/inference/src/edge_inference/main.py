@@ -16,13 +16,11 @@ from typing import Any
 # One BLAS pool more would only fight ONNX Runtime's for the same quota; numpy reads it at import.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
-
 from edge_common import logs
 from edge_common.body import BodyReader
 from edge_common.bundle import read_bundle
 from edge_common.errors import StartError
-from edge_common.server import Server, raise_file_limit
+from edge_common.server import Server, WsgiApp, raise_file_limit
 from edge_common.settings import add_flags, load_settings
 from edge_inference.cpu import cpu_limit
 from edge_inference.front import Front
@@ -97,8 +95,6 @@ class Process:
             max_readers=settings.max_slow_bodies,
             timeout_s=settings.body_timeout_ms / 1000,
         )
-        registry = CollectorRegistry()
-        registry.register(service.recorder)
         self._service = service
         self._settings = settings
         self._front = Front(service, bodies, lambda: _flask(service))
@@ -110,7 +106,7 @@ class Process:
             max_connections=settings.max_connections,
             header_timeout_s=settings.header_timeout_ms / 1000,
         )
-        self._metrics = Server(make_wsgi_app(registry), settings.host, settings.metrics_port, threads=4)
+        self._metrics = Server(lambda *call: _scrape(service)(*call), settings.host, settings.metrics_port, threads=4)
         self._stop = threading.Event()
         self._signals = 0
         self._code = 0
@@ -175,6 +171,13 @@ def _flask(service: Service) -> Any:
     from edge_inference.app import create_app
 
     return create_app(service)
+
+
+def _scrape(service: Service) -> WsgiApp:
+    """The metrics port's application, made anew at each scrape: it is cheap, and a start without a scrape saves it."""
+    from edge_inference.exposition import scrape_app
+
+    return scrape_app(service.recorder)
 
 
 def _leave(code: int) -> None:

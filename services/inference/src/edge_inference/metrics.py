@@ -8,10 +8,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 OUTCOMES = ("ok", "invalid", "rejected", "timeout", "failed")
 STAGES = ("decode", "queue", "run", "encode")
@@ -54,13 +54,13 @@ class Timing:
     bytes_out: int = 0
 
 
-class Recorder(Collector):
+class Recorder:
     """Every figure of one served model, exported from the start with zeros."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.model, self.version = "", ""
         self.info: dict[str, str] = {}
-        self.gauges: dict[str, Callable[[], float]] = dict.fromkeys(_GAUGES, lambda: 0.0)
+        self.gauges: dict[str, Callable[[], float]] = dict.fromkeys(GAUGES, lambda: 0.0)
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self.duration = Histogram(SECONDS)
         self.stages = {stage: Histogram(SECONDS) for stage in STAGES}
@@ -69,13 +69,13 @@ class Recorder(Collector):
         self.last_inference_ms = 0
         self.selfcheck_failures = 0
         self._nanoseconds = {key: [0, 0] for key in ("success", "fail", *STAGES)}
-        self._classes: dict[str, tuple[list[int], Histogram]] = {}
+        self.classes: dict[str, tuple[list[int], Histogram]] = {}
         self._lock = threading.Lock()
         self.name_classes(labels)
 
     def name_classes(self, labels: Sequence[str]) -> None:
         """Label values come from labels.txt, never from a request."""
-        self._classes = {label: ([0], Histogram(SCORES)) for label in labels}
+        self.classes = {label: ([0], Histogram(SCORES)) for label in labels}
 
     def finish(self, timing: Timing, outcome: str) -> float:
         """Count one infer call and return its duration in seconds."""
@@ -107,8 +107,8 @@ class Recorder(Collector):
         """Count predicted (label, score) pairs; a label that labels.txt lacks is left out."""
         with self._lock:
             for label, score in answers:
-                if label in self._classes:
-                    count, scores = self._classes[label]
+                if label in self.classes:
+                    count, scores = self.classes[label]
                     count[0] += 1
                     scores.observe(score)
 
@@ -119,53 +119,14 @@ class Recorder(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family of the contract."""
+        # Imported here: prometheus_client brings an HTTP server, and only a scrape needs it, not the start.
+        from edge_inference.exposition import families
+
         with self._lock:
-            yield from list(self._families())
-
-    def _families(self) -> Iterator[Metric]:
-        mv, names = [self.model, self.version], ["model", "version"]
-        requests = CounterMetricFamily("edge_inference_requests", "Infer calls by outcome.", labels=[*names, "outcome"])
-        for outcome, count in self.outcomes.items():
-            requests.add_metric([*mv, outcome], count)
-        yield requests
-        yield _histogram("request_duration_seconds", "Whole infer call.", names, [(mv, self.duration)])
-        yield _histogram(
-            "stage_duration_seconds",
-            "Stages of an infer call that was answered.",
-            [*names, "stage"],
-            [([*mv, stage], histogram) for stage, histogram in self.stages.items()],
-        )
-        yield _histogram("batch_size", "Leading dimension of the first input.", names, [(mv, self.batch)])
-        traffic = CounterMetricFamily("edge_inference_bytes", "Body bytes of infer calls.", labels=["direction"])
-        for direction, size in self.bytes.items():
-            traffic.add_metric([direction], size)
-        yield traffic
-        info = GaugeMetricFamily("edge_inference_model_info", "What is served.", labels=[*names, *self.info])
-        info.add_metric([*mv, *self.info.values()], 1)
-        yield info
-        failures = CounterMetricFamily(
-            "edge_inference_selfcheck_failures", "Starts whose self-check failed.", labels=names
-        )
-        failures.add_metric(mv, self.selfcheck_failures)
-        yield failures
-        for name, value in self.gauges.items():
-            per_model = name not in {"threads", "cpu_limit_cores"}
-            gauge = GaugeMetricFamily(f"edge_inference_{name}", _GAUGES[name], labels=names if per_model else [])
-            gauge.add_metric(mv if per_model else [], value())
-            yield gauge
-        classes = CounterMetricFamily("edge_inference_class", "Predictions by class.", labels=[*names, "class"])
-        for label, (tally, _) in self._classes.items():
-            classes.add_metric([*mv, label], tally[0])
-        yield classes
-        yield _histogram(
-            "score",
-            "Scores of the predicted class.",
-            [*names, "class"],
-            [([*mv, label], scores) for label, (_, scores) in self._classes.items()],
-        )
+            yield from list(families(self))
 
 
-_GAUGES = {
+GAUGES = {
     "in_flight": "Inferences running.",
     "queue_length": "Requests waiting for a slot.",
     "model_load_seconds": "Time to load the model.",
@@ -179,12 +140,3 @@ _GAUGES = {
 def _add(pair: list[int], value: int) -> None:
     pair[0] += 1
     pair[1] += value
-
-
-def _histogram(
-    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], Histogram]]
-) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(f"edge_inference_{name}", text, labels=labels)
-    for values, histogram in rows:
-        family.add_metric(values, buckets=histogram.buckets(), sum_value=histogram.total)
-    return family

@@ -1,5 +1,1 @@
-"""Make, check and look into model bundles. Recipes call `create_bundle`."""
-
-from edgectl.bundle.create import create_bundle
-
-__all__ = ["create_bundle"]
+"""Make, check and look into model bundles. Recipes call `edgectl.bundle.create.create_bundle`."""

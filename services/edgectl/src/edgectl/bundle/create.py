@@ -64,6 +64,9 @@ def create_bundle(
         "budget": budget or Budget(),
         "source": source or Source(),
     }
+    for file in extra or {}:
+        if Path(file).name != file or file in (MODEL, MANIFEST, LABELS, GOLDEN):
+            raise BundleError(f"{out}: extra: want a file name of its own, found {file!r}")
     texts = dict(extra or {}) | ({LABELS: "".join(f"{label}\n" for label in labels)} if labels else {})
     _build(out, model, _validated(out, parts), inputs, texts)
     return read_bundle(out)
@@ -99,7 +102,9 @@ def _refuse(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise BundleError(f"{out}: want a directory to write, found a file")
     if not force and out.is_dir() and any(out.iterdir()):
-        raise BundleError(f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there")
+        raise BundleError(
+            f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there"
+        )
 
 
 def _write(

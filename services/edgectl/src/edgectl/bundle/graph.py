@@ -33,7 +33,7 @@ def read_graph(path: Path) -> Graph:
     """Return what the file at `path` holds; raise BundleError when it is not an ONNX model."""
     # Imported here: `--help` and completion must not wait for it.
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         model = onnx.load_model(str(path), load_external_data=False)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from edge_common.bundle import BundleError
-from edge_common.tensors import DTYPES, Array, TensorSpec
-
-# ONNX Runtime's names that are not the protocol's in capitals.
-_NAMES = {"float16": "FP16", "float": "FP32", "double": "FP64", "string": "BYTES"}
+from edge_common.errors import StartError
+from edge_common.ortreason import ort_reason
+from edge_common.tensors import DTYPES, Array, TensorSpec, graph_tensor
 
 
 class Model:
@@ -31,7 +30,7 @@ class Model:
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except _refusals() as exc:
-            raise BundleError(f"{path}: ONNX Runtime {ort.__version__} cannot load it: {_first_line(exc)}") from None
+            raise BundleError(f"{path}: ONNX Runtime {ort.__version__} cannot load it: {ort_reason(exc)}") from None
         self.path = path
         self.inputs = tuple(_spec(path, value) for value in self._session.get_inputs())
         self.outputs = tuple(_spec(path, value) for value in self._session.get_outputs())
@@ -52,7 +51,7 @@ class Model:
         try:
             arrays = self._session.run(None, dict(feed))
         except _refusals() as exc:
-            raise BundleError(f"{self.path}: the graph refuses these inputs: {_first_line(exc)}") from None
+            raise BundleError(f"{self.path}: the graph refuses these inputs: {ort_reason(exc)}") from None
         return {spec.name: np.asarray(array) for spec, array in zip(self.outputs, arrays, strict=True)}
 
 
@@ -64,12 +63,13 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _spec(path: Path, value: Any) -> TensorSpec:
-    kind = value.type.removeprefix("tensor(").removesuffix(")")
-    datatype = _NAMES.get(kind, kind.upper())
-    if datatype not in DTYPES:
-        raise BundleError(f"{path}: '{value.name}': want a tensor of numbers or text, found {value.type}")
-    shape = tuple(dim if isinstance(dim, int) and dim >= 0 else -1 for dim in value.shape)
-    return TensorSpec(value.name, datatype, shape)
+    try:
+        spec = graph_tensor(value.name, value.type, value.shape)
+    except StartError as exc:
+        raise BundleError(f"{path}: {exc}") from None
+    if spec.datatype == "BF16":
+        raise BundleError(f"{path}: '{spec.name}': want a type that .npz files hold, found BF16; cast it in the graph")
+    return spec
 
 
 def _check(path: Path, spec: TensorSpec, array: Array) -> None:
@@ -82,7 +82,3 @@ def _check(path: Path, spec: TensorSpec, array: Array) -> None:
 
 def _kind(spec: TensorSpec) -> str:
     return f"{spec.datatype} {list(spec.shape)}"
-
-
-def _first_line(exc: BaseException) -> str:
-    return str(exc).strip().splitlines()[0][:300]

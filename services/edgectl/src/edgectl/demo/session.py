@@ -42,10 +42,8 @@ class Session:
         except Interrupted:
             return ["interrupted before the camera ran"]
         finally:
-            late = self._children.close()
+            self._children.close()  # after a failure, how the others end is of no interest
             self._http.close()
-            for line in late:
-                self._screen.say(line, "red")
 
     def _run(self) -> list[str]:
         truth = read_truth(self._plan.truth)

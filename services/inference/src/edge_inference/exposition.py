@@ -1,0 +1,71 @@
+"""What the recorder counted, as Prometheus families and as the metrics port's application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from edge_inference.metrics import GAUGES, Histogram, Recorder
+
+
+def scrape_app(recorder: Recorder) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
+    """Return the WSGI application of the metrics port."""
+    registry = CollectorRegistry()
+    registry.register(cast(Collector, recorder))
+    return cast(Callable[[dict[str, Any], Any], Iterable[bytes]], make_wsgi_app(registry))
+
+
+def families(recorder: Recorder) -> Iterator[Metric]:
+    """Yield every family of the contract; the caller holds the recorder's lock."""
+    mv, names = [recorder.model, recorder.version], ["model", "version"]
+    requests = CounterMetricFamily("edge_inference_requests", "Infer calls by outcome.", labels=[*names, "outcome"])
+    for outcome, count in recorder.outcomes.items():
+        requests.add_metric([*mv, outcome], count)
+    yield requests
+    yield _histogram("request_duration_seconds", "Whole infer call.", names, [(mv, recorder.duration)])
+    yield _histogram(
+        "stage_duration_seconds",
+        "Stages of an infer call that was answered.",
+        [*names, "stage"],
+        [([*mv, stage], histogram) for stage, histogram in recorder.stages.items()],
+    )
+    yield _histogram("batch_size", "Leading dimension of the first input.", names, [(mv, recorder.batch)])
+    traffic = CounterMetricFamily("edge_inference_bytes", "Body bytes of infer calls.", labels=["direction"])
+    for direction, size in recorder.bytes.items():
+        traffic.add_metric([direction], size)
+    yield traffic
+    info = GaugeMetricFamily("edge_inference_model_info", "What is served.", labels=[*names, *recorder.info])
+    info.add_metric([*mv, *recorder.info.values()], 1)
+    yield info
+    failures = CounterMetricFamily("edge_inference_selfcheck_failures", "Starts whose self-check failed.", labels=names)
+    failures.add_metric(mv, recorder.selfcheck_failures)
+    yield failures
+    for name, value in recorder.gauges.items():
+        per_model = name not in {"threads", "cpu_limit_cores"}
+        gauge = GaugeMetricFamily(f"edge_inference_{name}", GAUGES[name], labels=names if per_model else [])
+        gauge.add_metric(mv if per_model else [], value())
+        yield gauge
+    classes = CounterMetricFamily("edge_inference_class", "Predictions by class.", labels=[*names, "class"])
+    for label, (tally, _) in recorder.classes.items():
+        classes.add_metric([*mv, label], tally[0])
+    yield classes
+    yield _histogram(
+        "score",
+        "Scores of the predicted class.",
+        [*names, "class"],
+        [([*mv, label], scores) for label, (_, scores) in recorder.classes.items()],
+    )
+
+
+def _histogram(
+    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], Histogram]]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(f"edge_inference_{name}", text, labels=labels)
+    for values, histogram in rows:
+        family.add_metric(values, buckets=histogram.buckets(), sum_value=histogram.total)
+    return family

@@ -1,0 +1,82 @@
+"""Small graphs for tests, of IR 10 and opset 18: the onnx library's defaults are newer than ONNX Runtime reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+
+FLOAT, UINT8, STRING = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.STRING
+Dims = Sequence[int | str]
+Tensor = tuple[str, int, Dims]
+
+
+def save(
+    path: Path,
+    nodes: Sequence[Any],
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    *,
+    opset: int = 18,
+    constants: Sequence[Any] = (),
+) -> Path:
+    """Write a graph of `nodes` and return `path`."""
+    graph = helper.make_graph(
+        list(nodes),
+        "graph",
+        [helper.make_tensor_value_info(*tensor) for tensor in inputs],
+        [helper.make_tensor_value_info(*tensor) for tensor in outputs],
+        initializer=list(constants),
+    )
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", opset)])
+    onnx.save(model, str(path))
+    return path
+
+
+def doubler(path: Path, opset: int = 18) -> Path:
+    """x FP32 [N, 2] -> y = 2 x."""
+    node = helper.make_node("Add", ["x", "x"], ["y"])
+    return save(path, [node], [("x", FLOAT, ["N", 2])], [("y", FLOAT, ["N", 2])], opset=opset)
+
+
+def linear(path: Path) -> Path:
+    """x FP32 [N, 2] -> y = x W, W [2, 3] of ones: six parameters."""
+    weights = helper.make_tensor("w", FLOAT, [2, 3], [1.0] * 6)
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    return save(path, [node], [("x", FLOAT, ["N", 2])], [("y", FLOAT, ["N", 3])], constants=[weights])
+
+
+def brightness(path: Path) -> Path:
+    """image UINT8 [1, H, W, 3] -> share FP32 [1, 3], the mean of each channel."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "axes"], ["share"], keepdims=0),
+    ]
+    axes = helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])
+    image = ("image", UINT8, [1, "H", "W", 3])
+    return save(path, nodes, [image], [("share", FLOAT, [1, 3])], constants=[axes])
+
+
+def echo(path: Path) -> Path:
+    """text BYTES [N] -> said, the same."""
+    node = helper.make_node("Identity", ["text"], ["said"])
+    return save(path, [node], [("text", STRING, ["N"])], [("said", STRING, ["N"])])
+
+
+def dice(path: Path) -> Path:
+    """x FP32 [N] -> y, random at every run."""
+    node = helper.make_node("RandomNormalLike", ["x"], ["y"])
+    return save(path, [node], [("x", FLOAT, ["N"])], [("y", FLOAT, ["N"])])
+
+
+def quantised(path: Path) -> Path:
+    """x FP32 [N] -> y, through eight bits and back."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+    ]
+    constants = [helper.make_tensor("scale", FLOAT, [], [0.1]), helper.make_tensor("zero", UINT8, [], [128])]
+    return save(path, nodes, [("x", FLOAT, ["N"])], [("y", FLOAT, ["N"])], constants=constants)
