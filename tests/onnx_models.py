@@ -80,3 +80,72 @@ def quantised(path: Path) -> Path:
     ]
     constants = [helper.make_tensor("scale", FLOAT, [], [0.1]), helper.make_tensor("zero", UINT8, [], [128])]
     return save(path, nodes, [("x", FLOAT, ["N"])], [("y", FLOAT, ["N"])], constants=constants)
+
+
+# Every datatype of the protocol and its type in ONNX.
+DATATYPES: dict[str, int] = {
+    "BOOL": TensorProto.BOOL,
+    "UINT8": TensorProto.UINT8,
+    "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32,
+    "UINT64": TensorProto.UINT64,
+    "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16,
+    "INT32": TensorProto.INT32,
+    "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
+
+
+def identity(path: Path, datatypes: Sequence[str] = tuple(DATATYPES), dims: Dims = ("N",)) -> Path:
+    """One input in_<datatype> and one output out_<datatype> of the same values for each of `datatypes`."""
+    nodes = [helper.make_node("Identity", [f"in_{kind}"], [f"out_{kind}"]) for kind in datatypes]
+    # Each tensor has dims of its own: only the ranks are the same.
+    sides = {
+        side: [
+            (f"{side}_{kind}", DATATYPES[kind], [f"{dim}_{kind}" if isinstance(dim, str) else dim for dim in dims])
+            for kind in datatypes
+        ]
+        for side in ("in", "out")
+    }
+    return save(path, nodes, sides["in"], sides["out"])
+
+
+def two_inputs(path: Path) -> Path:
+    """a, b FP32 [N] -> sum, difference: the graph itself refuses lengths that differ."""
+    nodes = [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Sub", ["a", "b"], ["difference"])]
+    inputs: list[Tensor] = [("a", FLOAT, ["N"]), ("b", FLOAT, ["M"])]
+    return save(path, nodes, inputs, [("sum", FLOAT, ["K"]), ("difference", FLOAT, ["K"])])
+
+
+def scalar(path: Path) -> Path:
+    """s FP32 [] -> t = -s."""
+    return save(path, [helper.make_node("Neg", ["s"], ["t"])], [("s", FLOAT, [])], [("t", FLOAT, [])])
+
+
+def slow(path: Path, side: int = 256) -> Path:
+    """steps INT64 [1] -> steps products of side x side matrices, done one after the other: the client picks how slow."""
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["state", "w"], ["next"]), helper.make_node("Identity", ["go"], ["go_on"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("state", FLOAT, [side, side]),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", FLOAT, [side, side]),
+        ],
+    )
+    nodes = [
+        helper.make_node("Squeeze", ["steps"], ["trips"]),
+        helper.make_node("Loop", ["trips", "", "w"], ["state_end"], body=body),
+        helper.make_node("ReduceMax", ["state_end"], ["y"], keepdims=0),
+    ]
+    weights = helper.make_tensor("w", FLOAT, [side, side], [1 / side] * side**2)
+    return save(path, nodes, [("steps", TensorProto.INT64, [1])], [("y", FLOAT, [])], constants=[weights])

@@ -166,7 +166,7 @@ def _draw(
 ) -> None:
     """Shadow, then the parcel's face (drawn upright, then warped into place)."""
     shadow = np.zeros((HEIGHT, WIDTH), np.float32)
-    cv2.fillConvexPoly(shadow, (corners + (7, 9)).astype(np.int32), 1.0)
+    cv2.fillConvexPoly(shadow, np.add(corners, (7, 9)).astype(np.int32), 1.0)
     frame *= 1 - 0.45 * cv2.GaussianBlur(shadow, (0, 0), 5)[..., None]
     face = _face(parcel)
     side = face.shape[0]

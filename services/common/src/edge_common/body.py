@@ -107,7 +107,7 @@ def _connections() -> Iterator[tuple[int, int, socket.socket]]:
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             fd = int(entry.name)
-            if not os.readlink(entry).startswith("socket:"):
+            if not str(entry.readlink()).startswith("socket:"):
                 continue
             with socket.socket(fileno=os.dup(fd)) as connection:
                 if connection.type == socket.SOCK_STREAM and connection.family != socket.AF_UNIX:

@@ -36,7 +36,8 @@ class Server(MTServer):
     """Serve `app` on `host:port` (0 picks a free port; `port` then tells which).
 
     `threads` bounds the requests handled at once, `max_connections` the open connections (further ones
-    wait in the kernel's backlog), `header_timeout_s` the time a client has to send its headers.
+    wait in the kernel's backlog), `header_timeout_s` the time a client has to send its headers,
+    `send_timeout_s` the time it may leave sent bytes unacknowledged before the connection is given up.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class Server(MTServer):
         max_connections: int = 256,
         header_timeout_s: float = 10.0,
         stop_timeout_s: int = 10,
+        send_timeout_s: float = 30.0,
     ) -> None:
-        self._listener = _listen(host, port)
+        self._listener = _listen(host, port, send_timeout_s)
         self.port: int = self._listener.getsockname()[1]
         self._app = app
         super().__init__(
@@ -89,11 +91,13 @@ class Server(MTServer):
             worker.join(self.workers_kill_timeout)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, send_timeout_s: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by every accepted connection: a reader that stops reading must not hold its place for ever.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(send_timeout_s * 1000))
         listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)

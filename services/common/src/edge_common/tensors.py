@@ -122,7 +122,7 @@ def from_json(spec: TensorSpec, shape: list[int], data: Any) -> Array:
         raise InvalidInput(f"input '{name}': want {datatype} elements, got {_show(found)}")
     try:
         return _pack(datatype, flat).reshape(shape)
-    except OverflowError:
+    except (OverflowError, struct.error):
         raise InvalidInput(f"input '{name}': an element is out of the range of {datatype}") from None
 
 

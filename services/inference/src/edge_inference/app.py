@@ -93,7 +93,7 @@ def _add_people(app: Flask, service: Service) -> None:
 
     @app.post("/predict")
     def predict() -> Response:
-        timing, outcome = Timing(), "invalid"
+        timing, outcome = Timing(), "failed"
         timing.bytes_in = request.content_length or 0
         try:
             answer = predictor.predict(request.get_data(), request.mimetype, timing)

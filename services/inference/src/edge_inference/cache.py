@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,8 +49,8 @@ class GraphCache:
                 write(graph)
                 digest = Path(aside) / "digest"
                 digest.write_text(_sha256(graph))
-                os.replace(graph, self._entry)
-                os.replace(digest, self._digest)
+                graph.replace(self._entry)
+                digest.replace(self._digest)
             self._prune()
         except OSError as exc:
             log.warning("optimised graph not kept", extra={"reason": str(exc)})

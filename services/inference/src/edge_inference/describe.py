@@ -116,6 +116,7 @@ def status(service: Service, now: float) -> dict[str, Any]:
         "reason": service.reason,
         "time": now,
         "threads": service.threads,
+        "metrics_port": service.metrics_port,
         "outcomes": recorder.outcomes,
         "latency_ms": _latencies(recorder.duration),
         "run_ms": _latencies(recorder.stages["run"]),

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edge_common.errors import InvalidInput, StartError
+from edge_common.ortreason import ort_reason
 from edge_common.tensors import DTYPES, Array, graph_tensor
 from edge_inference.cache import GraphCache
 
@@ -30,6 +31,9 @@ class Engine:
         self._session = session
         self._all = [spec.name for spec in self.outputs]
         self._raw = any(spec.datatype == "BF16" for spec in (*self.inputs, *self.outputs))
+        if self._raw and any(spec.datatype == "BYTES" for spec in self.inputs):
+            # Its Python interface takes BF16 only as OrtValue, and makes no OrtValue of strings.
+            raise StartError("a graph with BF16 tensors and BYTES inputs cannot be served by ONNX Runtime")
 
     @classmethod
     def open(cls, model: Path, sha256: str, *, threads: int, cache_dir: Path | None = None) -> Engine:
@@ -45,7 +49,7 @@ class Engine:
             session = _session(optimised or model, threads, optimised is not None, None)
         except Exception as exc:  # noqa: BLE001 - ORT's exceptions share no base class
             if optimised is None:
-                raise StartError(f"{model}: ONNX Runtime cannot load it: {_first_line(exc)}") from None
+                raise StartError(f"{model}: ONNX Runtime cannot load it: {ort_reason(exc)}") from None
             session, optimised = _session(model, threads, False, None), None
         if cache and optimised is None:
             cache.fill(lambda target: _session(model, threads, False, target))
@@ -63,7 +67,7 @@ class Engine:
                 return self._run_raw(feed, names)
             return self._session.run(names, feed)  # type: ignore[no-any-return]
         except _REFUSALS as exc:
-            raise InvalidInput(f"the model refuses these inputs: {_first_line(exc)}") from None
+            raise InvalidInput(f"the model refuses these inputs: {ort_reason(exc)}") from None
 
     def _run_raw(self, feed: Mapping[str, Array], names: list[str]) -> list[Array]:
         types = {spec.name: spec.datatype for spec in self.inputs}
@@ -115,7 +119,3 @@ def _to_numpy(value: Any) -> Array:
     shape = value.shape()
     raw = ctypes.string_at(value.data_ptr(), int(np.prod(shape, dtype=np.int64)) * 2)
     return np.frombuffer(raw, np.uint16).reshape(shape)
-
-
-def _first_line(exc: BaseException) -> str:
-    return str(exc).strip().splitlines()[0][:300]

@@ -29,7 +29,7 @@ from edge_inference.settings import Settings
 
 log = logging.getLogger("edge_inference")
 
-BAD_START, CHECK_FAILED = 2, 3
+CRASHED, BAD_START, CHECK_FAILED = 1, 2, 3
 _POLL_S = 0.02
 
 
@@ -107,6 +107,7 @@ class Process:
             header_timeout_s=settings.header_timeout_ms / 1000,
         )
         self._metrics = Server(lambda *call: _scrape(service)(*call), settings.host, settings.metrics_port, threads=4)
+        service.metrics_port = self._metrics.port
         self._stop = threading.Event()
         self._signals = 0
         self._code = 0
@@ -126,19 +127,23 @@ class Process:
     def _load(self) -> None:
         from edge_inference.selfcheck import CheckFailed
 
+        loaded = False
         try:
             self._service.load(process_started())
+            loaded = True
         except CheckFailed as exc:
             self._end(CHECK_FAILED, str(exc))
             # Long enough to read /v2/health/ready and one scrape, then the rollout must see a failure.
             self._stop.wait(self._settings.failed_grace_ms / 1000)
         except StartError as exc:
             self._end(BAD_START, str(exc))
-        else:
-            took = time.time() - process_started()
-            log.info("ready after %.3f s", took, extra=self._names())
-            return
-        self._stop.set()
+        finally:
+            if not loaded:
+                # Nothing above caught it: the thread's traceback goes to stderr, and the process must not linger.
+                self._code = self._code or CRASHED
+                self._stop.set()
+        if loaded:
+            log.info("ready after %.3f s", time.time() - process_started(), extra=self._names())
 
     def _end(self, code: int, why: str) -> None:
         self._code = code
@@ -147,7 +152,7 @@ class Process:
     def _names(self) -> dict[str, str]:
         return {"model": self._service.bundle.name, "version": self._service.bundle.version}
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signals += 1
         if self._signals > 1:
             _leave(128 + number)

@@ -102,7 +102,7 @@ def decode_image(body: bytes, max_side: int, max_pixels: int) -> tuple[Array, fl
             before any pixel is decoded.
     """
     # Imported here: most services never see an image on this path.
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(body), formats=("JPEG", "PNG")) as image:
@@ -111,8 +111,10 @@ def decode_image(body: bytes, max_side: int, max_pixels: int) -> tuple[Array, fl
                 raise InvalidInput(f"image of {width}x{height} pixels: at most {max_pixels} are accepted")
             image.draft("RGB", (max_side, max_side))
             upright = ImageOps.exif_transpose(image).convert("RGB")
+    except UnidentifiedImageError:
+        raise InvalidInput("not a JPEG or PNG: its first bytes say otherwise") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
-        raise InvalidInput(f"not a readable JPEG or PNG: {exc}") from None
+        raise InvalidInput(f"damaged JPEG or PNG: {exc}") from None
     full = max(width, height)
     upright.thumbnail((max_side, max_side))
     return np.asarray(upright), max(upright.size) / full

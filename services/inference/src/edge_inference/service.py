@@ -35,6 +35,7 @@ class Service:
         self.recorder = Recorder(bundle.labels)
         self.report: Report | None = None
         self.reason = "loading"
+        self.metrics_port = settings.metrics_port
         self.closing = False
         self._plane: Plane | None = None
         self._load_seconds = 0.0

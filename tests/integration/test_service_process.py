@@ -1,0 +1,240 @@
+"""The inference process as a gateway sees it: start, failures, load, stop."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import onnx_models
+from edge_common.golden import save_golden
+from live import EXECUTABLE, Service, clean_env, until
+
+ASK = json.dumps({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}).encode()
+INFER = "/v2/models/doubler/infer"
+
+
+@pytest.fixture
+def doubler(tmp_path: Path) -> Path:
+    return onnx_models.doubler(tmp_path / "doubler.onnx")
+
+
+def bundle(folder: Path, *, wanted: float = 2.0, extra: str = "") -> Path:
+    """A bundle of the doubler whose one golden sample wants `wanted` for 1."""
+    from edge_common.bundle import sha256_of
+
+    folder.mkdir()
+    model = onnx_models.doubler(folder / "model.onnx")
+    ones = np.ones((1, 2), np.float32)
+    save_golden(folder / "000.npz", {"x": ones}, {"y": ones * np.float32(wanted)})
+    (folder / "model.toml").write_text(
+        f'schema = 1\nname = "doubler"\nversion = "1.2.0"\ntask = "tensor"\n[file]\npath = "model.onnx"\n'
+        f'sha256 = "{sha256_of(model)}"\n[golden]\nfiles = ["000.npz"]\n{extra}'
+    )
+    return folder
+
+
+def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [EXECUTABLE, *arguments], capture_output=True, text=True, timeout=30, env=clean_env(**env), check=False
+    )
+
+
+class Client(threading.Thread):
+    """A closed loop on one kept-alive connection until the server closes it; `cut` are answers that broke off."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.port = port
+        self.statuses: list[int] = []
+        self.cut: list[str] = []
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        while True:
+            try:
+                connection.request("POST", INFER, ASK)
+                reply = connection.getresponse()
+            except (ConnectionError, http.client.RemoteDisconnected):
+                break  # closed between two requests: nothing of this one was accepted
+            try:
+                body = reply.read()
+                if reply.status == 200:
+                    assert json.loads(body)["outputs"][0]["data"] == [2.0, 4.0]
+                self.statuses.append(reply.status)
+            except (http.client.HTTPException, ConnectionError, ValueError) as exc:
+                self.cut.append(repr(exc))
+                break
+            if reply.status == 503:
+                break
+        connection.close()
+
+
+@pytest.mark.load
+def test_sigterm_under_load_cuts_no_accepted_request(doubler: Path, tmp_path: Path) -> None:
+    service = Service(doubler, tmp_path / "log")
+    clients = [Client(service.port) for _ in range(16)]
+    for client in clients:
+        client.start()
+    until(lambda: all(len(client.statuses) > 20 for client in clients), "16 clients at work")
+    assert service.stop() == 0
+    for client in clients:
+        client.join(20)
+    assert [client.cut for client in clients] == [[]] * 16
+    assert {status for client in clients for status in client.statuses} <= {200, 503}
+
+
+@pytest.mark.load
+def test_64_closed_loop_clients_of_a_small_model_see_no_429(doubler: Path, tmp_path: Path) -> None:
+    service = Service(doubler, tmp_path / "log")
+    clients = [Client(service.port) for _ in range(64)]
+    for client in clients:
+        client.start()
+    until(lambda: all(len(client.statuses) > 10 for client in clients), "64 clients at work")
+    assert service.stop() == 0
+    for client in clients:
+        client.join(20)
+    assert 429 not in {status for client in clients for status in client.statuses}
+
+
+def test_a_second_signal_ends_at_once(doubler: Path, tmp_path: Path) -> None:
+    service = Service(doubler, tmp_path / "log", "--shutdown-delay-ms", "60000")
+    service.process.send_signal(signal.SIGTERM)
+    until(lambda: service.get("/v2/health/ready")[0] == 503, "not ready")
+    assert service.request("POST", INFER, ASK)[0] == 200
+    assert service.stop(signal.SIGINT) == 128 + signal.SIGINT
+
+
+def test_kill_9_leaves_nothing_that_hinders_the_next_start(doubler: Path, tmp_path: Path) -> None:
+    first = Service(doubler, tmp_path / "log")
+    assert first.stop(signal.SIGKILL) == -signal.SIGKILL
+    second = Service(doubler, tmp_path / "log2", "--port", str(first.port))
+    assert second.port == first.port
+    assert second.stop() == 0
+
+
+def test_two_models_side_by_side(doubler: Path, tmp_path: Path) -> None:
+    one = Service(doubler, tmp_path / "log1")
+    two = Service(bundle(tmp_path / "b"), tmp_path / "log2")
+    assert one.get("/v2/models/doubler")[1]["versions"] == ["1"]
+    assert two.get("/v2/models/doubler")[1]["versions"] == ["1.2.0"]
+    assert [one.stop(), two.stop()] == [0, 0]
+
+
+def test_a_failed_golden_sample_stays_unready_and_ends_with_3(tmp_path: Path) -> None:
+    broken = bundle(tmp_path / "b", wanted=3.0)
+    service = Service(broken, tmp_path / "log", "--failed-grace-ms", "1500", wait=False)
+    status, answer = until(lambda: failed_answer(service), "the reason at /v2/health/ready")
+    assert status == 503
+    assert "want 3" in answer["error"] and "got 2" in answer["error"]
+    assert service.get("/v2/health/live") == (200, {"live": True})
+    assert 'edge_inference_selfcheck_failures_total{model="doubler",version="1.2.0"} 1.0' in service.metrics()
+    assert service.request("POST", INFER, ASK)[0] == 503
+    assert service.process.wait(20) == 3
+
+
+def failed_answer(service: Service) -> Any:
+    answer = service.get("/v2/health/ready")
+    return answer if "golden" in answer[1].get("error", "") else None
+
+
+def test_check_prints_one_line(tmp_path: Path) -> None:
+    good = run("--check", bundle(tmp_path / "good"))
+    assert (good.returncode, good.stdout.count("\n")) == (0, 1)
+    assert "1 golden samples" in good.stdout
+    bad = run("--check", bundle(tmp_path / "bad", wanted=3.0))
+    assert (bad.returncode, bad.stdout.count("\n")) == (3, 1)
+    assert "golden 000: output 'y'" in bad.stdout
+
+
+def test_an_exceeded_budget_fails_unless_it_is_not_enforced(tmp_path: Path) -> None:
+    budget = "[budget]\nmemory_mb = 1\n"
+    refused = run("--check", bundle(tmp_path / "a", extra=budget))
+    assert refused.returncode == 3 and "budget.memory_mb: want at most 1" in refused.stdout
+    assert run("--check", bundle(tmp_path / "b", extra=budget + "enforce = false\n")).returncode == 0
+    assert run("--check", tmp_path / "a", "--budget", "false").returncode == 0
+
+
+def test_the_optimised_graph_is_kept_used_and_made_anew(doubler: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for _ in range(2):
+        assert run("--check", doubler, "--cache-dir", cache).returncode == 0
+    (entry,) = cache.glob("*.onnx")
+    entry.write_bytes(b"damaged")
+    damaged = run("--check", doubler, "--cache-dir", cache)
+    assert damaged.returncode == 0 and "damaged" in damaged.stderr
+    assert entry.read_bytes() != b"damaged"
+    (tmp_path / "file").write_text("")
+    assert run("--check", doubler, "--cache-dir", tmp_path / "file").returncode == 0
+
+
+BAD_STARTS = [
+    pytest.param(["--threads", "x"], {}, "whole number", id="bad-flag"),
+    pytest.param([], {"EDGE_TREADS": "2"}, "EDGE_TREADS", id="unknown-variable"),
+    pytest.param([], {"EDGE_THREADS": "-1"}, "EDGE_THREADS='-1'", id="out-of-range"),
+]
+
+
+@pytest.mark.parametrize(("flags", "env", "text"), BAD_STARTS)
+def test_a_bad_setting_is_one_line_and_2(doubler: Path, flags: list[str], env: dict[str, str], text: str) -> None:
+    one_line_and_2(run(doubler, *flags, **env), text)
+
+
+def one_line_and_2(done: subprocess.CompletedProcess[str], text: str) -> None:
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr
+    assert lines[0].startswith("edge-inference: ") and text in lines[0]
+
+
+def test_a_broken_bundle_is_one_line_and_2(tmp_path: Path) -> None:
+    good = bundle(tmp_path / "good")
+    flags = ("--port", "0", "--metrics-port", "0")
+    one_line_and_2(run(tmp_path / "none", *flags), "found nothing there")
+    one_line_and_2(run(tmp_path, *flags), "model.toml")
+    flipped = shutil.copytree(good, tmp_path / "flipped")
+    data = bytearray((flipped / "model.onnx").read_bytes())
+    data[-1] ^= 1
+    (flipped / "model.onnx").write_bytes(data)
+    one_line_and_2(run(flipped, *flags), "file.sha256: want ")
+    (tmp_path / "text.onnx").write_text("not a graph")
+    one_line_and_2(run(tmp_path / "text.onnx", *flags), "cannot load it")
+    one_line_and_2(run(onnx_models.doubler(tmp_path / "far.onnx", opset=99), *flags), "far.onnx")
+
+
+def test_a_taken_port_is_one_line_and_2(doubler: Path, tmp_path: Path) -> None:
+    service = Service(doubler, tmp_path / "log")
+    taken = run(doubler, "--host", "127.0.0.1", "--port", str(service.port), "--metrics-port", "0")
+    one_line_and_2(taken, f"127.0.0.1:{service.port}")
+    assert service.stop() == 0
+
+
+def test_a_full_queue_is_429_and_a_passed_deadline_504(tmp_path: Path) -> None:
+    model = onnx_models.slow(tmp_path / "slow.onnx")
+    service = Service(model, tmp_path / "log", "--max-in-flight", "1", "--max-queue", "1", "--queue-wait-ms", "60000")
+    spec = service.get("/v2/models/slow")[1]["inputs"][0]
+    long = json.dumps({"inputs": [spec | {"shape": [1], "data": [4000]}]}).encode()
+    path = "/v2/models/slow/infer"
+    answers: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(service.request("POST", path, long)[0])) for _ in range(2)
+    ]
+    threads[0].start()
+    until(lambda: 'in_flight{model="slow",version="1"} 1.0' in service.metrics(), "one runs")
+    late = service.request("POST", path, long, {"X-Request-Timeout-Ms": "30"})
+    assert late[0] == 504
+    threads[1].start()
+    until(lambda: 'queue_length{model="slow",version="1"} 1.0' in service.metrics(), "one waits")
+    status, headers, _ = service.request("POST", path, long)
+    assert (status, headers["retry-after"]) == (429, "1")
+    for thread in threads:
+        thread.join(30)
+    assert answers == [200, 200]
+    assert service.stop() == 0
