@@ -79,18 +79,20 @@ class Decoder:
             array = from_json(spec, shape, [text_of(spec.name, tail)])
         else:
             array = from_binary(spec, shape, tail)
-        return InferRequest(None, {spec.name: array}, self._all_json, None)
+        # Who sends raw bytes reads raw bytes, as with Triton.
+        return InferRequest(None, {spec.name: array}, self._all_binary, None)
 
     def _message(self, message: dict[str, Any], tail: memoryview) -> InferRequest:
         request_id = message.get("id")
         if request_id is not None and type(request_id) is not str:
             raise InvalidInput(f"id: want a string, got {_kind(request_id)}")
         parameters = _parameters(message, "request")
+        timeout_s = _timeout(parameters.get("timeout"))
         return InferRequest(
             request_id,
             self._decode_inputs(message.get("inputs"), tail),
             self._decode_outputs(message.get("outputs"), _bool(parameters, "binary_data_output", False)),
-            _timeout(parameters.get("timeout")),
+            timeout_s,
         )
 
     def _decode_inputs(self, entries: Any, tail: memoryview) -> dict[str, Array]:
