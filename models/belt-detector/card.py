@@ -219,8 +219,8 @@ A parcel counts when at least {visible} % of it is visible; others count neither
 
 Digits: the 1,797 handwritten 8x8 digits bundled with scikit-learn (UCI, by Alpaydin and Kaynak), 70 % train,
 10 % spare, 20 % held out. Scenes (`scenes.py`): parcels of five colours, 92 to 168 pixels wide, turned by up to 12
-degrees, some overlapping; light, colour of light, blur and noise vary. `belt.mp4` (200 frames, 10 a second) and its truth
-`belt.truth.jsonl` use held-out digits only; `"ignore": true` marks parcels that are entering, leaving or covered.
+degrees, some overlapping; light, colour of light, blur and noise vary. `belt.mp4` (200 frames, 10 a second) and its
+truth `belt.truth.jsonl` use held-out digits only; `"ignore": true` marks parcels that are entering, leaving or covered.
 
 ## Known limits
 

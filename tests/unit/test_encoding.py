@@ -7,6 +7,7 @@ import os
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -72,10 +73,8 @@ def test_damage_is_the_clients_fault(name: str, pack: Callable[[bytes], bytes]) 
 
 @given(body=st.binary(max_size=100), name=st.sampled_from(["gzip", "deflate"]))
 def test_random_bytes_raise_nothing_else(body: bytes, name: str) -> None:
-    try:
+    with suppress(InvalidInput, BodyTooLarge):
         assert len(decompress(body, name, LIMIT)) <= LIMIT
-    except (InvalidInput, BodyTooLarge):
-        pass
 
 
 @pytest.mark.parametrize("name", ["br", "zstd", "gzip, gzip", "compress", "x" * 1000])

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from live import until
 
 from edge_common.errors import DeadlinePassed, EdgeError, Overloaded
 from edge_inference.gate import Gate
+from live import until
 
 LONG_S = 30.0
 
@@ -78,7 +78,7 @@ def test_first_come_first_served() -> None:
 def test_no_slot_in_time_is_overloaded_and_leaves_the_queue() -> None:
     gate = Gate(1, 1, 0.01)
     gate.enter()
-    with pytest.raises(Overloaded, match="no slot came free within 0.01 s"):
+    with pytest.raises(Overloaded, match=r"no slot came free within 0\.01 s"):
         gate.enter()
     assert (gate.in_flight, gate.queue_length) == (1, 0)
 

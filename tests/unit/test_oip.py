@@ -116,6 +116,15 @@ def test_nan_and_infinity_tokens() -> None:
     assert math.isnan(read[0]) and read[1:3] == [math.inf, -math.inf] and math.isnan(read[3])
 
 
+@pytest.mark.parametrize("number", [b"1e39", b"1" + b"0" * 40, b"-1" + b"0" * 400, b"1" * 5000])
+def test_numbers_beyond_every_float(number: bytes) -> None:
+    """A NaN token sends the body to the lenient reader, whose whole numbers have no bound."""
+    head = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":['
+    for other in (b"NaN", b"1", b"null"):
+        with pytest.raises(InvalidInput, match=r"range|not valid JSON|want FP32"):
+            decode(head + number + b"," + other + b"]}]}")
+
+
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["lists", "objects"])
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 10_000, 1_000_000])
 @pytest.mark.parametrize("token", [b"0", b"NaN"])
