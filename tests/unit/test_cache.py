@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import onnx_models
 import pytest
 
+import onnx_models
 from edge_inference.cache import KEEP, GraphCache
 from edge_inference.engine import Engine
 

@@ -15,6 +15,7 @@ from edge_common.errors import InvalidInput, StartError
 from edge_common.ortreason import ort_reason
 from edge_common.tensors import DTYPES, Array, graph_tensor
 from edge_inference.cache import GraphCache
+from edge_inference.ortfaults import ORT_FAULTS
 
 _BF16 = 16  # onnx.TensorProto.BFLOAT16
 
@@ -47,12 +48,12 @@ class Engine:
         optimised = cache.find() if cache else None
         try:
             session = _session(optimised or model, threads, optimised is not None, None)
-        except Exception as exc:  # noqa: BLE001 - ORT's exceptions share no base class
+        except ORT_FAULTS as exc:
             if optimised is None:
                 raise StartError(f"{model}: ONNX Runtime cannot load it: {ort_reason(exc)}") from None
             session, optimised = _session(model, threads, False, None), None
         if cache and optimised is None:
-            cache.fill(lambda target: _session(model, threads, False, target))
+            cache.fill(lambda target: _save(model, threads, target))
         return cls(session, threads, time.perf_counter() - started, optimised is not None)
 
     def run(self, feed: Mapping[str, Array], outputs: Sequence[str] | None = None) -> list[Array]:
@@ -66,7 +67,7 @@ class Engine:
             if self._raw:
                 return self._run_raw(feed, names)
             return self._session.run(names, feed)  # type: ignore[no-any-return]
-        except _REFUSALS as exc:
+        except ORT_FAULTS as exc:
             raise InvalidInput(f"the model refuses these inputs: {ort_reason(exc)}") from None
 
     def _run_raw(self, feed: Mapping[str, Array], names: list[str]) -> list[Array]:
@@ -89,15 +90,6 @@ class Engine:
         }
 
 
-def _ort_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (state.InvalidArgument, state.RuntimeException, state.Fail)
-
-
-_REFUSALS = _ort_errors()
-
-
 def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -111,6 +103,14 @@ def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) ->
     if save_to is not None:
         options.optimized_model_filepath = str(save_to)
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _save(model: Path, threads: int, target: Path) -> None:
+    """Write the optimised graph; raise OSError when it cannot be, as on a full disk."""
+    try:
+        _session(model, threads, False, target)
+    except ORT_FAULTS as exc:
+        raise OSError(ort_reason(exc)) from None
 
 
 def _to_numpy(value: Any) -> Array:

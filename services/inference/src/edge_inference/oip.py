@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -30,16 +29,14 @@ _JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 _BEYOND_STANDARD = re.compile(rb"NaN|Infinity")
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRequest:
+class OutputRequest(NamedTuple):
     """One output the client wants, and whether in the binary form."""
 
     name: str
     binary: bool
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """A decoded request; `timeout_s` is the client's own deadline, counted from arrival."""
 
     id: str | None
@@ -56,6 +53,12 @@ class Decoder:
         self._outputs = {spec.name: spec for spec in outputs}
         self._all_json = tuple(OutputRequest(spec.name, False) for spec in outputs)
         self._all_binary = tuple(OutputRequest(spec.name, True) for spec in outputs)
+
+    def names(self, outputs: tuple[OutputRequest, ...]) -> list[str] | None:
+        """Return the wanted outputs' names, None when they are simply all."""
+        if outputs is self._all_json or outputs is self._all_binary:
+            return None
+        return [wanted.name for wanted in outputs]
 
     def decode(self, body: bytes, header_length: str | None) -> InferRequest:
         """Return the request; `header_length` is Inference-Header-Content-Length, which alone announces a tail.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any
 
 from edge_common.manifest import Answer
@@ -61,11 +60,10 @@ class Plane:
         """Wait for a slot, run, and return the wanted outputs."""
         clock = time.perf_counter_ns
         before = clock()
-        limits = [limit for limit in (timeout_s, request.timeout_s) if limit is not None]
-        self.gate.enter(time.monotonic() + min(limits) - (before - timing.started) * 1e-9 if limits else None)
+        self.gate.enter(_deadline(timeout_s, request.timeout_s, before - timing.started))
         entered = clock()
         try:
-            outputs = self.engine.run(request.inputs, [wanted.name for wanted in request.outputs])
+            outputs = self.engine.run(request.inputs, self._decoder.names(request.outputs))
         finally:
             self.gate.leave()
         timing.queue, timing.run = entered - before, clock() - entered
@@ -73,27 +71,37 @@ class Plane:
         timing.batch = first.shape[0] if first is not None and first.ndim else 1
         if self._labels:
             named = {wanted.name: array for wanted, array in zip(request.outputs, outputs, strict=True)}
-            self.recorder.count_classes(islice(predictions(self._answer, self._labels, named), MAX_COUNTED))
+            self.recorder.count_classes(predictions(self._answer, self._labels, named, MAX_COUNTED))
         return outputs
 
 
-def predictions(answer: Answer, labels: tuple[str, ...], outputs: Mapping[str, Array]) -> Iterator[tuple[str, float]]:
-    """Yield (label, score) of a detection's boxes or a classification's rows, as far as the outputs tell."""
-    indexes = outputs.get(answer.classes or answer.label or "")
-    scores = outputs.get(answer.scores or "")
-    probabilities = outputs.get(answer.probabilities or (answer.scores if answer.boxes is None else "") or "")
+def _deadline(header_s: float | None, body_s: float | None, spent_ns: int) -> float | None:
+    """The earlier of both limits as a point of time.monotonic(), counted from the request's arrival."""
+    if header_s is None and body_s is None:
+        return None
+    limit = min(value for value in (header_s, body_s) if value is not None)
+    return time.monotonic() + limit - spent_ns * 1e-9
+
+
+def predictions(
+    answer: Answer, labels: tuple[str, ...], outputs: Mapping[str, Array], most: int | None = None
+) -> list[tuple[str, float]]:
+    """Return (label, score) of a detection's boxes or a classification's rows, the first `most` of them."""
     if answer.boxes is not None:
-        if indexes is not None and scores is not None:
-            for index, score in zip(indexes.ravel().tolist(), scores.ravel().tolist(), strict=False):
-                yield _label(labels, index), score
-        return
-    if probabilities is None or probabilities.ndim != 2:
-        return
-    best = probabilities.argmax(axis=1)
-    for row, index in enumerate(best.tolist()):
-        yield _label(labels, index), float(probabilities[row, index])
+        indexes, scores = outputs.get(answer.classes or ""), outputs.get(answer.scores or "")
+        if indexes is None or scores is None:
+            return []
+        pairs = zip(indexes.ravel()[:most].tolist(), scores.ravel()[:most].tolist(), strict=False)
+        return [(_label(labels, index), score) for index, score in pairs]
+    shares = outputs.get(answer.probabilities or answer.scores or "")
+    if shares is None or shares.ndim != 2 or not shares.shape[1]:
+        return []
+    # Plain lists: for the few columns there are, numpy's argmax costs more than the whole loop.
+    return [(_label(labels, row.index(best := max(row))), best) for row in shares[:most].tolist()]
 
 
 def _label(labels: tuple[str, ...], index: Any) -> str:
-    number = int(index)
-    return labels[number] if 0 <= number < len(labels) else str(number)
+    """The label of a class index; what is no index of labels.txt stands for itself."""
+    if isinstance(index, float) and index.is_integer():
+        index = int(index)
+    return labels[index] if isinstance(index, int) and 0 <= index < len(labels) else str(index)

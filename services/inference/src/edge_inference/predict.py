@@ -79,7 +79,7 @@ class Predictor:
         """One entry a box, or one an instance."""
         answer, labels = self._service.bundle.answer, self._service.bundle.labels
         boxes = outputs.get(answer.boxes or "")
-        named = list(predictions(answer, labels, outputs))
+        named = predictions(answer, labels, outputs)
         if boxes is not None:
             return [
                 {"label": label, "score": score, "box": box}
