@@ -149,3 +149,25 @@ def slow(path: Path, side: int = 256) -> Path:
     ]
     weights = helper.make_tensor("w", FLOAT, [side, side], [1 / side] * side**2)
     return save(path, nodes, [("steps", TensorProto.INT64, [1])], [("y", FLOAT, [])], constants=[weights])
+
+
+def frame(path: Path) -> Path:
+    """image UINT8 [1, H, W, 3] -> one box around the whole image as the model sees it, score 0.75, class 1."""
+    nodes = [
+        helper.make_node("Shape", ["image"], ["extents"]),
+        helper.make_node("Gather", ["extents", "width_height"], ["corner_whole"]),
+        helper.make_node("Cast", ["corner_whole"], ["corner"], to=FLOAT),
+        helper.make_node("Concat", ["origin", "corner"], ["flat"], axis=0),
+        helper.make_node("Unsqueeze", ["flat", "first"], ["boxes"]),
+        helper.make_node("Identity", ["score"], ["scores"]),
+        helper.make_node("Identity", ["class"], ["classes"]),
+    ]
+    constants = [
+        helper.make_tensor("width_height", TensorProto.INT64, [2], [2, 1]),
+        helper.make_tensor("origin", FLOAT, [2], [0.0, 0.0]),
+        helper.make_tensor("first", TensorProto.INT64, [1], [0]),
+        helper.make_tensor("score", FLOAT, [1], [0.75]),
+        helper.make_tensor("class", TensorProto.INT64, [1], [1]),
+    ]
+    outputs: list[Tensor] = [("boxes", FLOAT, [1, 4]), ("scores", FLOAT, [1]), ("classes", TensorProto.INT64, [1])]
+    return save(path, nodes, [("image", UINT8, [1, "H", "W", 3])], outputs, constants=constants)

@@ -14,12 +14,8 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from edge_inference.ortfaults import ORT_FAULTS
-
 log = logging.getLogger(__name__)
 
-# A full disk shows in Python's writes or in ONNX Runtime's own.
-_FAULTS: tuple[type[Exception], ...] = (OSError, *ORT_FAULTS)
 # Entries kept: this model's current one and its predecessor's, for a rollback.
 KEEP = 2
 
@@ -56,7 +52,7 @@ class GraphCache:
                 graph.replace(self._entry)
                 digest.replace(self._digest)
             self._prune()
-        except _FAULTS as exc:
+        except OSError as exc:
             log.warning("optimised graph not kept", extra={"reason": str(exc)})
 
     def _prune(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_common.tensors import TensorSpec
 from edge_inference.metrics import Histogram
-from edge_inference.service import Service
+from edge_inference.service import LOADING, Service
 
 PLATFORM = "onnxruntime_onnx"
 
@@ -94,7 +94,7 @@ def statistics(service: Service) -> dict[str, Any]:
 
 def index(service: Service) -> list[dict[str, str]]:
     """The repository index: this one model and its state."""
-    state = "READY" if service.ready else "LOADING" if service.reason == "loading" else "UNAVAILABLE"
+    state = "READY" if service.ready else "LOADING" if service.reason == LOADING else "UNAVAILABLE"
     return [
         {
             "name": service.bundle.name,

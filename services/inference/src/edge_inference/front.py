@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from edge_common.body import BodyReader
-from edge_common.errors import DeadlinePassed, EdgeError, InvalidInput, NotReady, Overloaded
+from edge_common.errors import DeadlinePassed, EdgeError, InvalidInput, MethodNotAllowed, NotReady, Overloaded
 from edge_inference.encoding import compress, decompress
 from edge_inference.metrics import Timing
 from edge_inference.service import Service
@@ -61,7 +61,7 @@ class Front:
                 self._check_headers(environ)
             if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in self._infer_paths:
                 return self._infer(environ, start_response)
-            if environ["PATH_INFO"].startswith("/v2/health/") and environ["REQUEST_METHOD"] == "GET":
+            if environ["PATH_INFO"].startswith("/v2/health/"):
                 return self._health(environ, start_response)
             return self._rest(environ, start_response)
         except EdgeError as exc:
@@ -101,11 +101,13 @@ class Front:
 
     def _health(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         what = environ["PATH_INFO"].removeprefix("/v2/health/")
+        if what not in ("live", "ready"):
+            return self._rest(environ, start_response)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            raise MethodNotAllowed(f"{environ['REQUEST_METHOD']} is not allowed here; want GET, HEAD")
         if what == "live":
             start_response("200 OK", self._common(environ, _JSON_ONLY))
             return [b'{"live":true}']
-        if what != "ready":
-            return self._rest(environ, start_response)
         if self._service.ready:
             start_response("200 OK", self._common(environ, _JSON_ONLY))
             return [b'{"ready":true}']
@@ -118,6 +120,7 @@ class Front:
         """Hand on to Flask, which is built when first needed: a camera's gateway may never look at a page."""
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
             body = self._bodies.read(environ)
+            body = decompress(body, environ.pop("HTTP_CONTENT_ENCODING", ""), self._max_body)
             environ["wsgi.input"] = io.BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
         if self._flask is None:

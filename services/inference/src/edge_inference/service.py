@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 # A run this short is over before a second thread gets the interpreter: slots would only add waiting.
 SHORT_RUN_MS = 1.0
 SHORT_RUN_SLOTS = 64
+LOADING = "loading"
 
 
 class Service:
@@ -34,7 +35,7 @@ class Service:
         self.threads = settings.threads or limit.threads
         self.recorder = Recorder(bundle.labels)
         self.report: Report | None = None
-        self.reason = "loading"
+        self.reason = LOADING
         self.metrics_port = settings.metrics_port
         self.closing = False
         self._plane: Plane | None = None
@@ -90,7 +91,8 @@ class Service:
         gauges = self.recorder.gauges
         gauges["in_flight"] = lambda: float(gate.in_flight)
         gauges["queue_length"] = lambda: float(gate.queue_length)
-        if not self.closing:
+        # A signal may have come while it loaded: then the reason is no longer "loading", and it stays unready.
+        if self.reason == LOADING:
             self.reason = ""
 
     def leave(self, reason: str, *, closing: bool) -> None:
