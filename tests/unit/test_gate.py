@@ -143,3 +143,13 @@ def test_no_slot_is_lost_or_made_when_callers_give_up_as_slots_come_free() -> No
         assert not thread.is_alive()
     assert (gate.in_flight, gate.queue_length) == (0, 0)
     assert most <= 2 and admitted + refused == 8 * 300
+
+
+def test_a_slot_handed_over_as_the_wait_ends_is_taken() -> None:
+    """`leave` has already taken the ticket off the queue when its owner gives up: the slot is the owner's."""
+    gate = Gate(1, 1, 0.001)
+    gate.enter()
+    ticket = threading.Lock()
+    ticket.acquire()
+    gate._wait(ticket, None)
+    assert (gate.in_flight, gate.queue_length) == (1, 0)

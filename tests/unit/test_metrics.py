@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ def _recorder(labels: list[str]) -> Recorder:
     return recorder
 
 
-def _samples(families: Iterator[Metric]) -> Samples:
+def _samples(families: Iterable[Metric]) -> Samples:
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
 

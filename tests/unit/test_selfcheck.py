@@ -43,7 +43,7 @@ def test_good_samples(tmp_path: Path) -> None:
 
 
 def test_the_second_sample_differs(tmp_path: Path) -> None:
-    bundle = _bundle(tmp_path, ({"x": X}, {"y": X * 2}), ({"x": X}, {"y": X * 2 + np.float32([[0, 1]])}))
+    bundle = _bundle(tmp_path, ({"x": X}, {"y": X * 2}), ({"x": X}, {"y": np.array([[3, -3]], np.float32)}))
     with pytest.raises(
         CheckFailed, match=r"golden 1: output 'y' at \[0, 1\]: want -3, got -4 \(1 of 2 values differ\)"
     ):

@@ -68,6 +68,9 @@ class Engine:
                 return self._run_raw(feed, names)
             return self._session.run(names, feed)  # type: ignore[no-any-return]
         except ORT_FAULTS as exc:
+            # Too little memory is this gateway's fault, not the client's: it ends as a logged 500.
+            if "allocate" in str(exc):
+                raise
             raise InvalidInput(f"the model refuses these inputs: {ort_reason(exc)}") from None
 
     def _run_raw(self, feed: Mapping[str, Array], names: list[str]) -> list[Array]:
