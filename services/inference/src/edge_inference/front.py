@@ -136,7 +136,7 @@ class Front:
         headers = [_JSON]
         if error.retry_after_s is not None:
             headers.append(("Retry-After", str(error.retry_after_s)))
-        if error.status in (408, 413, 429):
+        if error.status in (408, 413):
             # The rest of the body may still be on its way: it must not be read as the next request.
             headers.append(("Connection", "close"))
         body = error_body(error, request_id or request_id_of(environ))
