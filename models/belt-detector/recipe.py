@@ -104,18 +104,21 @@ def _finish(model: object, out: Path) -> None:
     import card
     import clip
     from edgectl.bundle.create import create_bundle
+    from goldens import golden_inputs
     from graph import export
 
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "model.onnx"
         export(model, graph)  # type: ignore[arg-type]
-        clip.write_clip(Path(scratch), split_digits(SEED)["test"], SEED)
-        figures = card.measure(model, graph, Path(scratch), scenes_of("test", 10_000, HELD_OUT_SCENES), progress)
+        digits = split_digits(SEED)["test"]
+        clip.write_clip(Path(scratch), digits, SEED)
+        scenes = scenes_of("test", 10_000, HELD_OUT_SCENES)
+        figures = card.measure(model, graph, Path(scratch), scenes, digits, SEED, progress)
         console.print(card.table(figures))
         create_bundle(
             graph,
             out,
-            inputs=card.golden_inputs(graph, scenes_of("test", 20_000, 40)),
+            inputs=golden_inputs(graph, scenes_of("test", 20_000, 40), Path(scratch)),
             extra={"README.md": card.markdown(figures)},
             source=card.source(figures, {name: installed(name) for name in card.TOOLS}),
             force=True,

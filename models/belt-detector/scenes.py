@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -101,8 +102,10 @@ def random_parcel(rng: np.random.Generator, digits: Digits, x: float, y: float) 
     )
 
 
-def random_scene(rng: np.random.Generator, digits: Digits) -> tuple[Image, list[Truth]]:
-    """Return one RGB frame [480, 640, 3] with up to six parcels, some of them overlapping."""
+def random_scene(
+    rng: np.random.Generator, digits: Digits, change: Callable[[Parcel], Parcel] = lambda parcel: parcel
+) -> tuple[Image, list[Truth]]:
+    """Return one RGB frame [480, 640, 3] with up to six parcels, some of them overlapping; `change` alters each."""
     parcels: list[Parcel] = []
     for _ in range(int(rng.integers(0, 7))):
         for _attempt in range(8):
@@ -110,7 +113,7 @@ def random_scene(rng: np.random.Generator, digits: Digits) -> tuple[Image, list[
             # Most stand apart; a tenth may touch or overlap a neighbour.
             near = 95 if rng.random() < 0.1 else 150
             if all(np.hypot(x - p.x, y - p.y) > near for p in parcels):
-                parcels.append(random_parcel(rng, digits, x, y))
+                parcels.append(change(random_parcel(rng, digits, x, y)))
                 break
     return render(rng, parcels, random_look(rng), rng.uniform(0, 1000))
 
