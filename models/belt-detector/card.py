@@ -227,5 +227,5 @@ truth `belt.truth.jsonl` use held-out digits only; `"ignore": true` marks parcel
 {limits}
 
 - Golden samples are compared with a tolerance of 1 % plus 0.05 (pixels, or of a score). Their boxes stay the same with
-  the score threshold moved by {score_margin} and the IoU threshold by {iou_margin} either way: no other CPU tips one over.
+  the score threshold moved by {score_margin} and the IoU threshold by {iou_margin} either way: no CPU tips one over.
 """
