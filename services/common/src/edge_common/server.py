@@ -1,7 +1,7 @@
 """One WSGI callable on one port, served by granian's Rust HTTP engine in threads of this process.
 
-Granian's own command forks workers; a gateway wants one process a model, so its thread-based server is
-driven directly. See docs/adr/0001-granian-in-process.md.
+Granian's own command forks workers; a gateway wants one process a model, so its worker is driven directly.
+See docs/adr/0001-granian-in-process.md.
 """
 
 from __future__ import annotations
@@ -9,20 +9,18 @@ from __future__ import annotations
 import logging
 import resource
 import socket
-from collections.abc import Callable, Iterable
-from typing import Any, cast
-
-from granian import _granian
-from granian.constants import HTTPModes, Interfaces, RuntimeModes
-from granian.http import HTTP1Settings
-from granian.server import MTServer
+import threading
+from typing import Any
 
 from edge_common.errors import StartError
-
-WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+from edge_common.httpengine import Http1, WsgiApp, load_engine, scheduler
 
 # Connections waiting to be accepted; a burst of reconnecting clients after a restart fits.
 BACKLOG = 1024
+# Granian's own defaults: threads of its runtime, its further threads (none is used by WSGI), and the seconds
+# after which a request thread that nothing needs ends.
+_RUNTIME_THREADS, _RUNTIME_SPARE, _THREAD_IDLE_S = 1, 512, 30
+_NO_TLS: tuple[Any, ...] = (False, None, None, None, "tls1.3", None, [], False)
 
 
 def raise_file_limit() -> int:
@@ -32,7 +30,7 @@ def raise_file_limit() -> int:
     return hard
 
 
-class Server(MTServer):
+class Server:
     """Serve `app` on `host:port` (0 picks a free port; `port` then tells which).
 
     `threads` bounds the requests handled at once, `max_connections` the open connections (further ones
@@ -52,43 +50,42 @@ class Server(MTServer):
         stop_timeout_s: int = 10,
         send_timeout_s: float = 30.0,
     ) -> None:
+        engine = load_engine()
+        # What it logs is what a hostile client provokes; faults of ours are logged by the application.
+        logging.getLogger("_granian").setLevel(logging.CRITICAL)
         self._listener = _listen(host, port, send_timeout_s)
         self.port: int = self._listener.getsockname()[1]
-        self._app = app
-        super().__init__(
-            "edge",
-            address=host,
-            port=self.port,
-            interface=Interfaces.WSGI,
-            workers=1,
-            blocking_threads=threads,
-            runtime_mode=RuntimeModes.mt,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=BACKLOG,
-            backpressure=max_connections,
-            http1_settings=HTTP1Settings(header_read_timeout=int(header_timeout_s * 1000)),
-            workers_kill_timeout=stop_timeout_s,
-            log_enabled=False,
+        self._stop_timeout_s = stop_timeout_s
+        self._ended = threading.Event()
+        self._signal = engine.WorkerSignal()
+        self._signal.add_cb(self._ended.set)
+        self._scheduler = scheduler(engine, app)
+        # We bind: granian would with SO_REUSEPORT, so that a second server on a taken port shares it in silence.
+        self._worker = engine.WSGIWorker(
+            1,
+            (None, engine.SocketHolder(self._listener.fileno(), False, BACKLOG)),
+            None,
+            _RUNTIME_THREADS,
+            _RUNTIME_SPARE,
+            threads,
+            _THREAD_IDLE_S,
+            max_connections,
+            "1",
+            Http1(int(header_timeout_s * 1000)),
+            None,
+            None,
+            *_NO_TLS,
+            (None, None),
         )
-        logging.getLogger("_granian").setLevel(logging.CRITICAL)
-
-    def _init_shared_socket(self) -> None:
-        # Granian would bind with SO_REUSEPORT, so that a second server on a taken port shares it in silence.
-        self._ssp: Any = None
-        self._shd: Any = cast(Any, _granian).SocketHolder(self._listener.fileno(), False, BACKLOG)
 
     def start(self) -> None:
-        """Begin to answer and return. Call it in the main thread, then set your signal handlers."""
-        cast(Any, self).startup(self._spawn_wsgi_worker, self._app)
+        """Begin to answer and return."""
+        self._worker.serve_mtr(self._scheduler, None, self._signal)
 
     def stop(self) -> None:
         """Accept no more, let answers under way finish (bounded by `stop_timeout_s`), and return."""
-        workers: list[Any] = self.wrks
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.join(self.workers_kill_timeout)
+        self._signal.set()
+        self._ended.wait(self._stop_timeout_s)
 
 
 def _listen(host: str, port: int, send_timeout_s: float) -> socket.socket:

@@ -112,23 +112,26 @@ def from_json(spec: TensorSpec, shape: list[int], data: Any) -> Array:
     name, datatype = spec.name, spec.datatype
     if datatype in BINARY_ONLY:
         raise InvalidInput(f"input '{name}': {datatype} has no JSON form; send it with binary_data_size")
-    flat = _flatten(name, shape, data)
-    count = math.prod(shape)
-    if len(flat) != count:
-        raise InvalidInput(f"input '{name}': want {count} elements for shape {shape}, got {len(flat)}")
+    flat, kinds = _flatten(name, shape, data)
+    if len(flat) != math.prod(shape):
+        raise InvalidInput(f"input '{name}': want {math.prod(shape)} elements for shape {shape}, got {len(flat)}")
     wanted = _JSON_TYPES.get(datatype, _INTS)
-    if not set(map(type, flat)) <= wanted:
+    if not kinds <= wanted:
         found = next(v for v in flat if type(v) not in wanted)
         raise InvalidInput(f"input '{name}': want {datatype} elements, got {_show(found)}")
     try:
-        return _pack(datatype, flat).reshape(shape)
+        return _pack(datatype, flat, type(None) in kinds).reshape(shape)
     except (OverflowError, struct.error):
         raise InvalidInput(f"input '{name}': an element is out of the range of {datatype}") from None
 
 
-def _pack(datatype: str, flat: list[Any]) -> Array:
-    """Return a one-dimensional array; raises OverflowError for what the type cannot hold."""
-    if datatype == "FP32" and None not in flat:
+def _pack(datatype: str, flat: list[Any], holes: bool) -> Array:
+    """Return a one-dimensional array, NaN for None where there are `holes`.
+
+    Raises:
+        OverflowError, struct.error: an element that the type cannot hold.
+    """
+    if datatype == "FP32" and not holes:
         # numpy would turn 1e39 into Infinity in silence; struct refuses it, and is the faster of the two.
         return np.frombuffer(struct.pack(f"={len(flat)}f", *flat), np.float32)
     if datatype == "FP32":
@@ -137,19 +140,21 @@ def _pack(datatype: str, flat: list[Any]) -> Array:
     return np.array(flat, dtype=DTYPES[datatype])
 
 
-def _flatten(name: str, shape: list[int], data: Any) -> list[Any]:
+def _flatten(name: str, shape: list[int], data: Any) -> tuple[list[Any], set[type]]:
+    """Return the elements of flat or nested `data` in a row, and the types found among them."""
     if type(data) is not list:
         if shape:
             raise InvalidInput(f"input '{name}': data must be a list, got {_show(data)}")
-        return [data]
+        return [data], {type(data)}
+    kinds = set(map(type, data))
     for axis in range(1, len(shape)):
-        kinds = set(map(type, data))
         if list not in kinds:
             break
         if kinds != {list} or set(map(len, data)) != {shape[axis]} or len(data) != math.prod(shape[:axis]):
             raise InvalidInput(f"input '{name}': nested data does not have the shape {shape}")
         data = list(itertools.chain.from_iterable(data))
-    return data  # type: ignore[no-any-return]
+        kinds = set(map(type, data))
+    return data, kinds
 
 
 def from_binary(spec: TensorSpec, shape: list[int], raw: memoryview) -> Array:
@@ -202,7 +207,7 @@ def to_json(array: Array, datatype: str) -> Any:
     """Return flat, row-major data that orjson writes (with OPT_SERIALIZE_NUMPY); NaN and Infinity become null."""
     if datatype == "BYTES":
         return [v if isinstance(v, str) else str(v) for v in array.ravel()]
-    return np.ascontiguousarray(array).ravel()
+    return array.ravel()
 
 
 def to_binary(array: Array, datatype: str) -> bytes | memoryview:
@@ -212,7 +217,7 @@ def to_binary(array: Array, datatype: str) -> bytes | memoryview:
         return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
     if not array.size:
         return b""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return array.ravel().view(np.uint8).data
 
 
 def _show(value: Any, limit: int = 60) -> str:

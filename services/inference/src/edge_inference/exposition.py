@@ -67,5 +67,5 @@ def _histogram(
 ) -> HistogramMetricFamily:
     family = HistogramMetricFamily(f"edge_inference_{name}", text, labels=labels)
     for values, histogram in rows:
-        family.add_metric(values, buckets=histogram.buckets(), sum_value=histogram.total)
+        family.add_metric(values, buckets=histogram.buckets(), sum_value=histogram.total * histogram.unit)
     return family

@@ -20,10 +20,12 @@ from edge_common import logs
 from edge_common.body import BodyReader
 from edge_common.bundle import read_bundle
 from edge_common.errors import StartError
-from edge_common.server import Server, WsgiApp, raise_file_limit
+from edge_common.httpengine import WsgiApp
+from edge_common.server import Server, raise_file_limit
 from edge_common.settings import add_flags, load_settings
 from edge_inference.cpu import cpu_limit
 from edge_inference.front import Front
+from edge_inference.memory import one_heap
 from edge_inference.service import Service, process_started
 from edge_inference.settings import Settings
 
@@ -35,6 +37,7 @@ _POLL_S = 0.02
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> None:
     """Run and exit: 0 after a clean stop, 2 for a bad setting or bundle, 3 for a failed self-check."""
+    one_heap()
     arguments = vars(_parser().parse_args(argv))
     check_only = arguments.pop("check")
     positional = arguments.pop("path")

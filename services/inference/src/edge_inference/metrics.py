@@ -18,22 +18,32 @@ STAGES = ("decode", "queue", "run", "encode")
 # Edges sit on the 5, 50 and 100 ms objectives so that p95 is read, not interpolated.
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+NANOSECOND = 1e-9
 SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 class Histogram:
-    """Counts per bucket and a sum; not locked: its owner is."""
+    """Counts per bucket and a sum; not locked: its owner is.
 
-    __slots__ = ("bounds", "counts", "total")
+    Values are observed in units of `unit`: nanoseconds stay whole numbers until somebody reads them.
+    """
 
-    def __init__(self, bounds: Sequence[float]) -> None:
+    __slots__ = ("_edges", "bounds", "counts", "total", "unit")
+
+    def __init__(self, bounds: Sequence[float], unit: float = 1.0) -> None:
         self.bounds = bounds
+        self.unit = unit
         self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
+        self.total: float = 0
+        self._edges = [round(bound / unit, 9) for bound in bounds]
 
     def observe(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
+        self.counts[bisect_left(self._edges, value)] += 1
         self.total += value
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
 
     def buckets(self) -> list[tuple[str, float]]:
         edges = [*map(str, self.bounds), "+Inf"]
@@ -62,13 +72,14 @@ class Recorder:
         self.info: dict[str, str] = {}
         self.gauges: dict[str, Callable[[], float]] = dict.fromkeys(GAUGES, lambda: 0.0)
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
-        self.duration = Histogram(SECONDS)
-        self.stages = {stage: Histogram(SECONDS) for stage in STAGES}
+        self.duration = Histogram(SECONDS, NANOSECOND)
+        self.stages = {stage: Histogram(SECONDS, NANOSECOND) for stage in STAGES}
         self.batch = Histogram(BATCHES)
         self.bytes = {"in": 0, "out": 0}
         self.last_inference_ms = 0
         self.selfcheck_failures = 0
-        self._nanoseconds = {key: [0, 0] for key in ("success", "fail", *STAGES)}
+        self._failed_ns = 0
+        self._observe_stages = tuple(histogram.observe for histogram in self.stages.values())
         self.classes: dict[str, tuple[list[int], Histogram]] = {}
         self._lock = threading.Lock()
         self.name_classes(labels)
@@ -80,34 +91,29 @@ class Recorder:
     def finish(self, timing: Timing, outcome: str) -> float:
         """Count one infer call and return its duration in seconds."""
         spent = time.perf_counter_ns() - timing.started
-        seconds = spent * 1e-9
         with self._lock:
             self.outcomes[outcome] += 1
-            self.duration.observe(seconds)
+            self.duration.observe(spent)
             self.bytes["in"] += timing.bytes_in
             self.bytes["out"] += timing.bytes_out
-            sums = self._nanoseconds
-            if outcome != "ok":
-                _add(sums["fail"], spent)
-                return seconds
-            _add(sums["success"], spent)
-            for stage, value in (
-                ("decode", timing.decode),
-                ("queue", timing.queue),
-                ("run", timing.run),
-                ("encode", timing.encode),
-            ):
-                self.stages[stage].observe(value * 1e-9)
-                _add(sums[stage], value)
-            self.batch.observe(timing.batch)
-            self.last_inference_ms = time.time_ns() // 1_000_000
-        return seconds
+            if outcome == "ok":
+                decode, queue, run, encode = self._observe_stages
+                decode(timing.decode)
+                queue(timing.queue)
+                run(timing.run)
+                encode(timing.encode)
+                self.batch.observe(timing.batch)
+                self.last_inference_ms = time.time_ns() // 1_000_000
+            else:
+                self._failed_ns += spent
+        return spent * NANOSECOND
 
     def count_classes(self, answers: Iterable[tuple[str, float]]) -> None:
         """Count predicted (label, score) pairs; a label that labels.txt lacks is left out."""
         with self._lock:
             for label, score in answers:
-                if label in self.classes:
+                # One NaN would make the sum NaN for good.
+                if label in self.classes and score == score:
                     count, scores = self.classes[label]
                     count[0] += 1
                     scores.observe(score)
@@ -115,7 +121,11 @@ class Recorder:
     def sums(self) -> dict[str, tuple[int, int]]:
         """(count, nanoseconds) per success, fail and stage, for the statistics extension."""
         with self._lock:
-            return {key: (pair[0], pair[1]) for key, pair in self._nanoseconds.items()}
+            good = self.outcomes["ok"]
+            sums = {stage: (histogram.count, int(histogram.total)) for stage, histogram in self.stages.items()}
+            sums["success"] = (good, int(self.duration.total) - self._failed_ns)
+            sums["fail"] = (self.duration.count - good, self._failed_ns)
+            return sums
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family of the contract."""
@@ -135,8 +145,3 @@ GAUGES = {
     "threads": "ONNX Runtime intra-op threads.",
     "cpu_limit_cores": "CPU this process may use.",
 }
-
-
-def _add(pair: list[int], value: int) -> None:
-    pair[0] += 1
-    pair[1] += value

@@ -11,6 +11,7 @@ from edge_common.bundle import Bundle
 from edge_common.errors import NotReady
 from edge_inference.cpu import CpuLimit
 from edge_inference.gate import Gate
+from edge_inference.memory import give_back
 from edge_inference.metrics import Recorder
 from edge_inference.settings import Settings
 
@@ -91,6 +92,7 @@ class Service:
         gauges = self.recorder.gauges
         gauges["in_flight"] = lambda: float(gate.in_flight)
         gauges["queue_length"] = lambda: float(gate.queue_length)
+        give_back()
         # A signal may have come while it loaded: then the reason is no longer "loading", and it stays unready.
         if self.reason == LOADING:
             self.reason = ""
