@@ -54,6 +54,8 @@ lint: $(VENV)/.dev  ## ruff: rules and format
 type: $(VENV)/.dev  ## mypy --strict
 	$(BIN)/mypy services/*/src
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks
+	MYPYPATH=tests $(BIN)/mypy tests
+	@for model in models/*/; do (cd $$model && $(CURDIR)/$(BIN)/mypy .) || exit 1; done
 
 check: lint type test  ## everything CI runs, in CI's order
 

@@ -56,8 +56,7 @@ def brightness(path: Path) -> Path:
         helper.make_node("ReduceMean", ["pixels", "axes"], ["share"], keepdims=0),
     ]
     axes = helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])
-    image = ("image", UINT8, [1, "H", "W", 3])
-    return save(path, nodes, [image], [("share", FLOAT, [1, 3])], constants=[axes])
+    return save(path, nodes, [("image", UINT8, [1, "H", "W", 3])], [("share", FLOAT, [1, 3])], constants=[axes])
 
 
 def echo(path: Path) -> Path:

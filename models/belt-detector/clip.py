@@ -41,7 +41,7 @@ def read_clip(directory: Path) -> tuple[list[Image], list[list[Truth]]]:
         ok, frame = capture.read()
         if not ok:
             break
-        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False))
     lines = (directory / "belt.truth.jsonl").read_text(encoding="utf-8").splitlines()
     return frames, [[_truth(item) for item in json.loads(line)["objects"]] for line in lines]
 

@@ -42,7 +42,7 @@ def iou(box: npt.ArrayLike, boxes: Floats) -> Floats:
     a = np.asarray(box, np.float32)
     shared = np.clip(np.minimum(a[2:], boxes[:, 2:]) - np.maximum(a[:2], boxes[:, :2]), 0, None).prod(1)
     union = (a[2:] - a[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(1) - shared
-    return shared / np.maximum(union, 1e-9)
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
 
 
 def evaluate(truths: Sequence[Sequence[Truth]], answers: Sequence[Answer], classes: int = 10) -> Result:

@@ -31,13 +31,17 @@ def golden_inputs(
         RuntimeError: too few of `scenes` are firm enough, as after a training that was cut short.
     """
     count = firm_boxes(graph, scratch)
-    small = [(cv2.resize(frame, (320, 240), interpolation=cv2.INTER_AREA)[None], truth) for frame, truth in scenes]
+    small = [(_half(frame), truth) for frame, truth in scenes]
     counted = [(frame, count(frame), truth) for frame, truth in small]
     empty = [frame for frame, boxes, truth in counted if boxes == 0 and not truth][:EMPTY]
     several = [frame for frame, boxes, _ in counted if boxes is not None and boxes >= 3][:SEVERAL]
     if len(empty) < EMPTY or len(several) < SEVERAL:
         raise RuntimeError(f"want {EMPTY} + {SEVERAL} golden frames, found {len(empty)} + {len(several)} that hold")
     return [{"image": frame} for frame in empty + several]
+
+
+def _half(frame: Image) -> Image:
+    return cv2.resize(frame, (320, 240), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)[None]
 
 
 def firm_boxes(graph: Path, scratch: Path) -> Callable[[Image], int | None]:

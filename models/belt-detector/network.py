@@ -106,7 +106,6 @@ def train(
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=5.0)
     rng = np.random.default_rng(seed)
 
-    @tf.function
     def step(pixels: Any, want: Any) -> Any:
         with tf.GradientTape() as tape:
             value = loss(want, model(tf.cast(pixels, tf.float32) / 255.0, training=True))
@@ -115,9 +114,10 @@ def train(
         )
         return value
 
+    compiled = tf.function(step)
     for _ in range(epochs):
         order = rng.permutation(len(images))
         for start in range(0, steps * 16, 16):
             batch = np.sort(order[start : start + 16])
-            on_step(float(step(images[batch], wanted[batch])))
+            on_step(float(compiled(images[batch], wanted[batch])))
     return model

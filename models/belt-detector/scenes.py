@@ -124,7 +124,9 @@ def render(rng: np.random.Generator, parcels: list[Parcel], look: Look, offset: 
     owner = np.full((HEIGHT, WIDTH), -1, np.int16)
     boxes, areas = [], []
     for index, parcel in enumerate(parcels):
-        corners = cv2.boxPoints(((parcel.x, parcel.y), (parcel.width, parcel.height), parcel.angle))
+        corners = cv2.boxPoints(((parcel.x, parcel.y), (parcel.width, parcel.height), parcel.angle)).astype(
+            np.float32, copy=False
+        )
         _draw(frame, owner, index, parcel, corners)
         boxes.append((*corners.min(0), *corners.max(0)))
         areas.append(parcel.width * parcel.height)
@@ -209,6 +211,6 @@ def _camera(rng: np.random.Generator, frame: npt.NDArray[np.float32], look: Look
     light = look.gain * (1 + look.slope * np.linspace(-0.5, 0.5, WIDTH, dtype=np.float32))
     frame = frame * light[None, :, None] * np.array([1 + look.warmth, 1, 1 - look.warmth], np.float32)
     if look.blur > 0.3:
-        frame = cv2.GaussianBlur(frame, (0, 0), look.blur)
+        frame = cv2.GaussianBlur(frame, (0, 0), look.blur).astype(np.float32, copy=False)
     noise = rng.standard_normal((HEIGHT, WIDTH, 1), np.float32) * look.noise
     return np.clip(frame + noise, 0, 255).astype(np.uint8)

@@ -253,7 +253,7 @@ def test_page_status_snapshot_and_one_encode_for_all_viewers() -> None:
     pictures = [http.get("/snapshot/dock-3.jpg").data for _ in range(3)]
     assert bench.screen.encoded == 1
     shown = cv2.imdecode(np.frombuffer(pictures[0], np.uint8), cv2.IMREAD_COLOR)
-    assert shown.shape == (48, 64, 3)
+    assert shown is not None and shown.shape == (48, 64, 3)
     status = http.get("/status").get_json()
     assert status["cameras"][0]["totals"]["answered"] == 5
     assert status["events"][0]["kind"] == "summary"

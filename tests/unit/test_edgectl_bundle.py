@@ -168,7 +168,7 @@ def test_quantised_is_said(tmp_path: Path, run: Run) -> None:
 
 def test_create_from_given_inputs(tmp_path: Path, run: Run) -> None:
     graph = onnx_models.linear(tmp_path / "net.onnx")
-    np.savez(tmp_path / "a.npz", **X)
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **X)
     (tmp_path / "l.txt").write_text("a\nb\nc\n")
     arguments = [
         "--name",

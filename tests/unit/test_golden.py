@@ -59,7 +59,11 @@ def test_what_is_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, array
         pytest.param([[1.0]], [1.0], (1, 1), ": want float64[1, 1], got float64[1]", id="shape"),
         pytest.param([1], [1.0], (1, 1), ": want int64[1], got float64[1]", id="type"),
         pytest.param(
-            np.float16([60000]), np.float16([59000]), (1e-3, 0), "at [0]: want 60000, got 59008 (1 of 1", id="half"
+            np.array([60000], np.float16),
+            np.array([59000], np.float16),
+            (1e-3, 0),
+            "at [0]: want 60000, got 59008 (1 of 1",
+            id="half",
         ),
         pytest.param(
             np.array(["a", "b"], object), np.array(["a", "c"], object), (1, 1), "at [1]: want 'b', got 'c'", id="text"

@@ -66,7 +66,11 @@ def test_everything_is_zero_at_the_start_in_both_forms(form: str) -> None:
     accept = "application/openmetrics-text; version=1.0.0" if form == "openmetrics" else ""
     text, kind = _scrape(_recorder(["bolt", "nut"]), accept)
     assert kind.startswith("application/openmetrics-text" if form == "openmetrics" else "text/plain")
-    samples = _samples(parse_open(text) if form == "openmetrics" else parse_text(text))
+    samples = _samples(
+        parse_open(text)  # type: ignore[no-untyped-call]
+        if form == "openmetrics"
+        else parse_text(text)
+    )
     assert [key for key in FROM_THE_START if samples.get(key) != 0] == []
     assert samples[_key("model_info", **MV, sha256="ab", task="tensor", runtime="onnxruntime")] == 1
 

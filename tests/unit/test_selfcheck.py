@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import onnx_models
 from edge_common.bundle import Bundle, BundleError, read_bundle
@@ -100,8 +101,8 @@ def test_within_budget(tmp_path: Path) -> None:
 
 def test_a_model_that_zeros_do_not_fit_is_served_without_a_warm_up(tmp_path: Path) -> None:
     """Only the graph knows that its one row needs as many columns as its constant has rows."""
-    node = onnx_models.helper.make_node("MatMul", ["x", "w"], ["y"])
-    weights = onnx_models.helper.make_tensor("w", onnx_models.FLOAT, [4, 1], [1.0] * 4)
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    weights = helper.make_tensor("w", onnx_models.FLOAT, [4, 1], [1.0] * 4)
     model = onnx_models.save(
         tmp_path / "m.onnx",
         [node],
