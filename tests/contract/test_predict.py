@@ -171,15 +171,15 @@ def test_a_body_over_the_limit(colours: Service) -> None:
     "headers", [JSON, {"Content-Type": "application/json; charset=utf-8"}, {}], ids=["json", "utf8", "none"]
 )
 def test_instances(rows: Service, instances: Any, headers: dict[str, str]) -> None:
-    (row,) = predict(rows, json.dumps({"instances": instances}).encode(), headers)
-    assert np.reshape(row["outputs"]["y"], (2, 2)).tolist() == [[2, 4], [6, 8]]
+    found = predict(rows, json.dumps({"instances": instances}).encode(), headers)
+    assert found == [{"outputs": {"y": [2, 4]}}, {"outputs": {"y": [6, 8]}}]
 
 
 @pytest.mark.parametrize(
     ("body", "text"),
     [
         (b"{", "valid JSON"),
-        (b"\xff\xfe", "valid JSON"),
+        (b"\xff\xfe", "want a JPEG, a PNG or"),
         (b"[]", "instances"),
         (b"{}", "instances"),
         (b'{"instances": []}', "at least one"),

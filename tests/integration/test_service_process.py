@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,27 @@ def test_64_closed_loop_clients_of_a_small_model_see_no_429(doubler: Path, tmp_p
     assert 429 not in {status for client in clients for status in client.statuses}
 
 
+@pytest.mark.load
+def test_sigterm_answers_all_that_was_accepted(tmp_path: Path) -> None:
+    """One runs, seven wait for its slot, one more is a picture-less /predict; every one of them gets its answer."""
+    model = onnx_models.slow(tmp_path / "slow.onnx")
+    service = Service(model, tmp_path / "log", "--max-in-flight", "1", "--queue-wait-ms", "60000")
+    spec = service.get("/v2/models/slow")[1]["inputs"][0]
+    ask = json.dumps({"inputs": [spec | {"shape": [1], "data": [500]}]}).encode()
+    calls = [("/v2/models/slow/infer", ask)] * 7 + [("/predict", b'{"instances": [500]}')]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(service.request, "POST", path, body) for path, body in calls]
+        until(lambda: waiting(service) == 7, "one runs and seven wait")
+        service.process.send_signal(signal.SIGTERM)
+        assert [answer.result(60)[0] for answer in answers] == [200] * 8
+    assert service.process.wait(20) == 0
+
+
+def waiting(service: Service) -> int:
+    lines = service.metrics().splitlines()
+    return int(next(float(line.split()[-1]) for line in lines if line.startswith("edge_inference_queue_length{")))
+
+
 def test_a_second_signal_ends_at_once(doubler: Path, tmp_path: Path) -> None:
     service = Service(doubler, tmp_path / "log", "--shutdown-delay-ms", "60000")
     service.process.send_signal(signal.SIGTERM)
@@ -113,9 +135,16 @@ def test_a_second_signal_ends_at_once(doubler: Path, tmp_path: Path) -> None:
     assert service.stop(signal.SIGINT) == 128 + signal.SIGINT
 
 
-def test_kill_9_leaves_nothing_that_hinders_the_next_start(doubler: Path, tmp_path: Path) -> None:
+@pytest.mark.load
+def test_kill_9_under_load_leaves_nothing_that_hinders_the_next_start(doubler: Path, tmp_path: Path) -> None:
     first = Service(doubler, tmp_path / "log")
+    clients = [Client(first.port) for _ in range(16)]
+    for client in clients:
+        client.start()
+    until(lambda: all(len(client.statuses) > 20 for client in clients), "16 clients at work")
     assert first.stop(signal.SIGKILL) == -signal.SIGKILL
+    for client in clients:
+        client.join(20)
     second = Service(doubler, tmp_path / "log2", "--port", str(first.port))
     assert second.port == first.port
     assert second.stop() == 0
@@ -176,7 +205,43 @@ def test_the_optimised_graph_is_kept_used_and_made_anew(doubler: Path, tmp_path:
     assert run("--check", doubler, "--cache-dir", tmp_path / "file").returncode == 0
 
 
+def test_the_cold_start_budget_counts_to_the_end_of_the_check(tmp_path: Path) -> None:
+    done = run("--check", bundle(tmp_path / "b", extra="[budget]\ncold_start_ms = 1\n"))
+    assert done.returncode == 3
+    found = float(done.stdout.split("got ")[1].split()[0])
+    assert found > 50, "ONNX Runtime alone takes longer to load"
+
+
+def test_version_and_closed_output() -> None:
+    assert run("--version").stdout.startswith("edge-inference 0.")
+    for redirect in (">&-", ">/dev/full"):
+        done = subprocess.run(["sh", "-c", f'"{EXECUTABLE}" --threads x {redirect}'], timeout=30, check=False)
+        assert done.returncode == 2
+
+
+def test_the_metrics_port_answers_only_for_metrics(doubler: Path, tmp_path: Path) -> None:
+    service = Service(doubler, tmp_path / "log")
+    assert service.request("GET", "/metrics", port=service.metrics_port)[0] == 200
+    assert service.request("GET", "/v2/health/ready", port=service.metrics_port)[0] == 404
+    assert service.stop() == 0
+
+
+def test_a_refused_inference_writes_no_line_of_its_own(tmp_path: Path) -> None:
+    """ONNX Runtime logs in colour by itself; what a client provokes must not fill the log."""
+    model = onnx_models.two_inputs(tmp_path / "two.onnx")
+    service = Service(model, tmp_path / "log")
+    inputs = service.get("/v2/models/two")[1]["inputs"]
+    before = service.log()
+    rows = [spec | {"shape": [2 + i], "data": [1.0] * (2 + i)} for i, spec in enumerate(inputs)]
+    assert service.request("POST", "/v2/models/two/infer", json.dumps({"inputs": rows}).encode())[0] == 400
+    assert service.log() == before and all(line.startswith("{") for line in before.splitlines())
+    assert service.stop() == 0
+
+
 BAD_STARTS = [
+    pytest.param(["--threa", "1"], {}, "--threa", id="cut-off-flag"),
+    pytest.param(["--max-handlers", "16", "--max-slow-bodies", "16"], {}, "max_slow_bodies", id="no-handler-left"),
+    pytest.param(["--max-total-body-bytes", "20000000"], {}, "max_total_body_bytes", id="less-than-two-bodies"),
     pytest.param(["--threads", "x"], {}, "whole number", id="bad-flag"),
     pytest.param([], {"EDGE_TREADS": "2"}, "EDGE_TREADS", id="unknown-variable"),
     pytest.param([], {"EDGE_THREADS": "-1"}, "EDGE_THREADS='-1'", id="out-of-range"),

@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edge_common.errors import InvalidInput
+from edge_common.errors import BodyTooLarge, InvalidInput
 from edge_common.tensors import BINARY_ONLY, DTYPES, Array, TensorSpec
-from edge_inference.oip import MAX_DEPTH, Decoder, Encoder, InferRequest, OutputRequest
+from edge_inference.jsonbody import MAX_DEPTH, JsonReader
+from edge_inference.oip import Decoder, Encoder, InferRequest, OutputRequest
 
+READER = JsonReader(2**20)
 X, S = TensorSpec("x", "FP32", (-1, 2)), TensorSpec("s", "BYTES", (-1,))
-DOUBLER = Decoder([X], [TensorSpec("y", "FP32", (-1, 2)), TensorSpec("h", "FP16", (-1,))])
-BOTH = Decoder([X, S], [TensorSpec("y", "FP32", (-1, 2))])
+DOUBLER = Decoder([X], [TensorSpec("y", "FP32", (-1, 2)), TensorSpec("h", "FP16", (-1,))], READER)
+BOTH = Decoder([X, S], [TensorSpec("y", "FP32", (-1, 2))], READER)
 ONLY_Y: dict[str, Any] = {"outputs": [{"name": "y"}]}
 
 
@@ -60,7 +62,7 @@ def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
     message = orjson.loads(body[:size])
     assert (message["model_name"], message["model_version"], message["id"]) == ("m", "1", "i-1")
     head = orjson.dumps({"id": message["id"], "inputs": message["outputs"]})
-    read = Decoder(specs, []).decode(head + body[size:] if size else head, str(len(head)) if size else None)
+    read = Decoder(specs, [], READER).decode(head + body[size:] if size else head, str(len(head)) if size else None)
     assert read.id == "i-1"
     for spec, array in zip(specs, arrays, strict=True):
         got = read.inputs[spec.name]
@@ -70,7 +72,7 @@ def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
 
 @given(body=st.binary(max_size=200), header=st.none() | st.text(max_size=12) | st.integers(0, 300).map(str))
 def test_random_bytes(body: bytes, header: str | None) -> None:
-    for decoder in (DOUBLER, BOTH, Decoder([S], []), Decoder([], [])):
+    for decoder in (DOUBLER, BOTH, Decoder([S], [], READER), Decoder([], [], READER)):
         with suppress(InvalidInput):
             decoder.decode(body, header)
 
@@ -131,8 +133,33 @@ def test_numbers_beyond_every_float(number: bytes) -> None:
 def test_too_deep(opening: bytes, depth: int, token: bytes) -> None:
     closing = b"]" if opening == b"[" else b"}"
     body = b'{"inputs":' + opening * (depth - 1) + token + closing * (depth - 1) + b"}"
-    with pytest.raises(InvalidInput, match=r"deeper|not valid JSON"):
+    with pytest.raises((InvalidInput, BodyTooLarge), match=r"deeper|not valid JSON|are accepted"):
         decode(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "\\ud800", "x": NaN, "inputs": []}',
+        b'{"inputs": [{"name": "x", "datatype": "\\ud800", "shape": [NaN]}]}',
+        b'{"parameters": {"timeout": 1' + b"0" * 400 + b'}, "x": NaN}',
+        b'{"parameters": {"timeout": 1' + b"0" * 400 + b'}, "inputs": []}',
+        b'{"parameters": {"timeout": 9223372036854775807}, "inputs": []}',
+    ],
+    ids=["surrogate-id", "surrogate-datatype", "endless-integer", "float-timeout", "timeout-of-ages"],
+)
+def test_what_no_json_can_carry_is_the_clients_fault(body: bytes) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        decode(body)
+    str(caught.value).encode()
+
+
+def test_a_large_json_is_refused_before_it_is_parsed() -> None:
+    body = b'{"inputs": [' + b"[]," * 2**20
+    with pytest.raises(BodyTooLarge, match="binary_data_size"):
+        DOUBLER.decode(body, None)
+    with pytest.raises(BodyTooLarge):
+        DOUBLER.decode(body, str(len(body)))
 
 
 def test_as_deep_as_allowed_is_read_and_unknown_fields_are_ignored() -> None:
@@ -223,17 +250,17 @@ def test_json_and_binary_in_one_request() -> None:
 def test_raw_request() -> None:
     read = DOUBLER.decode(np.array([[1, 2], [3, 4]], "<f4").tobytes(), "0")
     assert read.inputs["x"].tolist() == [[1, 2], [3, 4]] and read.outputs[0] == OutputRequest("y", True)
-    assert Decoder([S], []).decode("ü".encode(), "0").inputs["s"].tolist() == ["ü"]
-    with pytest.raises(InvalidInput, match="want 8 bytes"):
+    assert Decoder([S], [], READER).decode("ü".encode(), "0").inputs["s"].tolist() == ["ü"]
+    with pytest.raises(InvalidInput, match="multiple of 8 bytes"):
         DOUBLER.decode(b"123456789", "0")
     with pytest.raises(InvalidInput, match="one input"):
         BOTH.decode(b"12345678", "0")
     with pytest.raises(InvalidInput, match="cannot tell the shape"):
-        Decoder([TensorSpec("x", "FP32", (-1, -1))], []).decode(b"12345678", "0")
+        Decoder([TensorSpec("x", "FP32", (-1, -1))], [], READER).decode(b"12345678", "0")
 
 
 def test_which_outputs_in_which_form() -> None:
-    decoder = Decoder([X], [TensorSpec(name, "FP32", (-1,)) for name in "abc"])
+    decoder = Decoder([X], [TensorSpec(name, "FP32", (-1,)) for name in "abc"], READER)
 
     def wanted(**changes: Any) -> list[tuple[str, bool]]:
         return [(output.name, output.binary) for output in decode(doubled() | changes, decoder=decoder).outputs]

@@ -35,7 +35,7 @@ def _bundle(directory: Path, *samples: tuple[dict[str, Any], dict[str, Any]], ex
 
 def _check(bundle: Bundle, since_exec_s: float = 0.1, hold_budget: bool = True) -> Report:
     engine = Engine.open(bundle.model_path, "", threads=1)
-    return self_check(engine, bundle, since_exec_s=since_exec_s, hold_budget=hold_budget)
+    return self_check(engine, bundle, since_exec_s=lambda: since_exec_s, hold_budget=hold_budget)
 
 
 def test_good_samples(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_sample_of_another_graph_is_a_broken_bundle(
 OVER = [
     ("memory_mb = 1.0", "budget.memory_mb: want at most 1, got "),
     ("p95_ms = 1e-9", "budget.p95_ms: want at most 1e-09, got "),
-    ("cold_start_ms = 99.0", "budget.cold_start_ms: want at most 99, got 100.0"),
+    ("cold_start_ms = 99.0", "budget.cold_start_ms: want at most 99, got 100 on"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -32,10 +33,14 @@ class NotFound(EdgeError):
 
 
 class MethodNotAllowed(EdgeError):
-    """The path exists, the method does not."""
+    """The path exists, the method does not; `allowed` goes into the Allow header."""
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(f"{method[:20]} is not allowed here; want {', '.join(self.allowed)}")
 
 
 class BodyTimeout(EdgeError):

@@ -8,7 +8,19 @@ from typing import Any
 
 import orjson
 
-_FIELDS = ("request_id", "status", "method", "path", "duration_ms", "model", "version", "camera", "reason")
+_FIELDS = (
+    "request_id",
+    "status",
+    "method",
+    "path",
+    "bytes_in",
+    "bytes_out",
+    "duration_ms",
+    "model",
+    "version",
+    "camera",
+    "reason",
+)
 
 
 class JsonFormatter(logging.Formatter):

@@ -98,7 +98,8 @@ def element_count(name: str, shape: Any) -> int:
     count = math.prod(shape)
     if shape and min(shape) < 0:
         raise InvalidInput(f"input '{name}': negative dimension in shape {_show(shape)}")
-    if count > MAX_ELEMENTS:
+    # numpy refuses large dims beside a 0 as well; eight bytes are the widest element.
+    if count > MAX_ELEMENTS or (not count and math.prod(dim or 1 for dim in shape) * 8 > MAX_ELEMENTS):
         raise InvalidInput(f"input '{name}': shape {_show(shape)} has more than 2**63-1 elements")
     return count
 

@@ -12,11 +12,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
-from edge_common.errors import EdgeError, MethodNotAllowed, NotFound, NotImplementedHere
+from edge_common.errors import InvalidInput, MethodNotAllowed, NotFound, NotImplementedHere
 from edge_inference import describe
-from edge_inference.metrics import Timing
 from edge_inference.openapi import openapi
-from edge_inference.predict import Predictor
 from edge_inference.service import Service
 
 EXTENSIONS = ["binary_tensor_data", "statistics", "model_configuration", "model_repository"]
@@ -27,6 +25,8 @@ def create_app(service: Service) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True
     app.url_map.strict_slashes = False
+    # A redirect would be an answer outside the contract, with an address made from the client's Host header.
+    app.url_map.merge_slashes = False
     app.register_error_handler(HTTPException, _http_error)
     _add_server(app, service)
     _add_model(app, service)
@@ -66,7 +66,7 @@ def _add_model(app: Flask, service: Service) -> None:
 
     def ready(name: str, version: str | None = None) -> Response:
         _check_name(service, name, version)
-        service.plane()
+        service.check_ready()
         return reply({"name": service.bundle.name, "ready": True})
 
     def config(name: str, version: str | None = None) -> Response:
@@ -80,30 +80,19 @@ def _add_model(app: Flask, service: Service) -> None:
     for rule, view in (("", metadata), ("/ready", ready), ("/config", config), ("/stats", stats)):
         route(rule, view)
 
-    # The right name is answered at the door; what comes here is a wrong name, version or method.
+    # The right name is answered at the door; what comes here has a wrong name or version, or ends in a slash.
     @app.post("/v2/models/<name>/infer")
     @app.post("/v2/models/<name>/versions/<version>/infer")
     def infer(name: str, version: str | None = None) -> Response:
         _check_name(service, name, version)
-        raise NotFound("no such path")
+        raise NotFound(f"no such path: {request.path[:120]!r}")
 
 
 def _add_people(app: Flask, service: Service) -> None:
-    predictor = Predictor(service)
-
+    # Answered at the door; here it makes the 405 of another method, and the 404 of a slash too many.
     @app.post("/predict")
     def predict() -> Response:
-        timing, outcome = Timing(), "failed"
-        timing.bytes_in = request.content_length or 0
-        try:
-            answer = predictor.predict(request.get_data(), request.mimetype, timing)
-            outcome = "ok"
-        except EdgeError as exc:
-            outcome = {429: "rejected", 503: "rejected", 504: "timeout"}.get(exc.status, "invalid")
-            raise
-        finally:
-            service.recorder.finish(timing, outcome)
-        return reply(answer)
+        raise NotFound(f"no such path: {request.path[:120]!r}")
 
     @app.get("/")
     def page() -> Response:
@@ -148,10 +137,7 @@ def _check_name(service: Service, name: str, version: str | None) -> None:
 def _http_error(exc: HTTPException) -> Response:
     """Werkzeug's own refusals take the one wire shape, too: raised on, the door renders them."""
     if isinstance(exc, WrongMethod):
-        allowed = ", ".join(sorted(exc.valid_methods or []))
-        raise MethodNotAllowed(f"{request.method} is not allowed here; want {allowed}") from None
+        raise MethodNotAllowed(request.method, sorted(exc.valid_methods or [])) from None
     if exc.code == 404:
         raise NotFound(f"no such path: {request.path[:120]!r}") from None
-    if exc.get_response().status_code in (301, 302, 307, 308):
-        return exc.get_response()  # type: ignore[return-value]
-    raise NotFound(f"{exc.name}: {request.path[:120]!r}") from None
+    raise InvalidInput(f"{exc.name}: {exc.description}") from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,17 +18,20 @@ import onnxruntime as ort
 
 log = logging.getLogger(__name__)
 
-# Entries kept: this model's current one and its predecessor's, for a rollback.
+# Entries kept of one model: the current one and its predecessor's, for a rollback.
 KEEP = 2
+_ASIDE = ".saving-"
+# What a killed process left aside is older than this; saving a graph takes seconds.
+STALE_S = 3600
 
 
 class GraphCache:
-    """One entry in `directory`, keyed by model, runtime, options and CPU."""
+    """One entry in `directory`, keyed by model, runtime, options and CPU. Models may share a directory."""
 
-    def __init__(self, directory: Path, sha256: str, threads: int) -> None:
-        facts = [sha256, ort.__version__, f"all threads={threads > 1}", _cpu_flags()]
-        key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
-        self._directory = directory
+    def __init__(self, directory: Path, name: str, sha256: str, threads: int, cpu: str | None = None) -> None:
+        facts = [sha256, ort.__version__, f"all threads={threads > 1}", cpu_flags() if cpu is None else cpu]
+        key = f"{name}-" + hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+        self._directory, self._name = directory, name
         self._entry = directory / f"{key}.onnx"
         self._digest = directory / f"{key}.sha256"
 
@@ -34,6 +39,8 @@ class GraphCache:
         """Return the entry when it is there and whole."""
         try:
             whole = self._digest.read_text() == _sha256(self._entry)
+            if whole:
+                self._entry.touch()
         except (OSError, UnicodeDecodeError):
             return None
         if not whole:
@@ -44,7 +51,8 @@ class GraphCache:
         """Let `write` save the optimised graph aside, then rename it into place; failing is only logged."""
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self._directory) as aside:
+            self._sweep()
+            with tempfile.TemporaryDirectory(dir=self._directory, prefix=_ASIDE) as aside:
                 graph = Path(aside) / "graph.onnx"
                 write(graph)
                 digest = Path(aside) / "digest"
@@ -55,14 +63,21 @@ class GraphCache:
         except OSError as exc:
             log.warning("optimised graph not kept", extra={"reason": str(exc)})
 
+    def _sweep(self) -> None:
+        """Remove what processes that were killed while saving have left: a restart loop must not fill the flash."""
+        for aside in self._directory.glob(f"{_ASIDE}*"):
+            if time.time() - aside.stat().st_mtime > STALE_S:
+                shutil.rmtree(aside, ignore_errors=True)
+
     def _prune(self) -> None:
-        entries = sorted(self._directory.glob("*.onnx"), key=lambda p: p.stat().st_mtime, reverse=True)
+        mine = [path for path in self._directory.glob("*.onnx") if path.stem.rpartition("-")[0] == self._name]
+        entries = sorted(mine, key=lambda p: p.stat().st_mtime, reverse=True)
         for old in entries[KEEP:]:
             old.unlink(missing_ok=True)
             old.with_suffix(".sha256").unlink(missing_ok=True)
 
 
-def _cpu_flags() -> str:
+def cpu_flags() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

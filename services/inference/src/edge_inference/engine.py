@@ -17,6 +17,7 @@ from edge_common.tensors import DTYPES, Array, graph_tensor
 from edge_inference.cache import GraphCache
 from edge_inference.ortfaults import ORT_FAULTS
 
+_NO_MEMORY = ("bad_alloc", "allocate memory", "Failed to allocate")
 _BF16 = 16  # onnx.TensorProto.BFLOAT16
 
 
@@ -37,14 +38,14 @@ class Engine:
             raise StartError("a graph with BF16 tensors and BYTES inputs cannot be served by ONNX Runtime")
 
     @classmethod
-    def open(cls, model: Path, sha256: str, *, threads: int, cache_dir: Path | None = None) -> Engine:
+    def open(cls, model: Path, sha256: str, *, threads: int, cache_dir: Path | None = None, name: str = "") -> Engine:
         """Load `model`.
 
         Raises:
             StartError: ONNX Runtime refuses the file; the text is its reason, in one line.
         """
         started = time.perf_counter()
-        cache = GraphCache(cache_dir, sha256, threads) if cache_dir else None
+        cache = GraphCache(cache_dir, name or model.stem, sha256, threads) if cache_dir else None
         optimised = cache.find() if cache else None
         try:
             session = _session(optimised or model, threads, optimised is not None, None)
@@ -69,7 +70,7 @@ class Engine:
             return self._session.run(names, feed)  # type: ignore[no-any-return]
         except ORT_FAULTS as exc:
             # Too little memory is this gateway's fault, not the client's: it ends as a logged 500.
-            if "allocate" in str(exc):
+            if any(words in str(exc) for words in _NO_MEMORY):
                 raise
             raise InvalidInput(f"the model refuses these inputs: {ort_reason(exc)}") from None
 
@@ -103,7 +104,8 @@ def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) ->
     # A planned block per input shape beside the pool it was planned in: 7 MB more for belt-detector, and no faster
     # (p50 7.15 ms with it, 7.11 without).
     options.enable_mem_pattern = False
-    options.log_severity_level = 3
+    # Its faults are raised to us; on its own it would write coloured lines between our JSON ones.
+    options.log_severity_level = 4
     if optimised:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if save_to is not None:

@@ -17,11 +17,20 @@ def scrape_app(recorder: Recorder) -> Callable[[dict[str, Any], Any], Iterable[b
     """Return the WSGI application of the metrics port."""
     registry = CollectorRegistry()
     registry.register(cast(Collector, recorder))
-    return cast(Callable[[dict[str, Any], Any], Iterable[bytes]], make_wsgi_app(registry))
+    metrics = cast(Callable[[dict[str, Any], Any], Iterable[bytes]], make_wsgi_app(registry))
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # prometheus_client answers any path: a probe on the wrong port would be green for ever.
+        if environ["PATH_INFO"] not in ("/metrics", "/"):
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"only /metrics is here; health and inference have a port of their own\n"]
+        return metrics(environ, start_response)
+
+    return app
 
 
 def families(recorder: Recorder) -> Iterator[Metric]:
-    """Yield every family of the contract; the caller holds the recorder's lock."""
+    """Yield every family of the contract, from a recorder that nobody writes to any more."""
     mv, names = [recorder.model, recorder.version], ["model", "version"]
     requests = CounterMetricFamily("edge_inference_requests", "Infer calls by outcome.", labels=[*names, "outcome"])
     for outcome, count in recorder.outcomes.items():
@@ -51,14 +60,14 @@ def families(recorder: Recorder) -> Iterator[Metric]:
         gauge.add_metric(mv if per_model else [], value())
         yield gauge
     classes = CounterMetricFamily("edge_inference_class", "Predictions by class.", labels=[*names, "class"])
-    for label, (tally, _) in recorder.classes.items():
-        classes.add_metric([*mv, label], tally[0])
+    for label, count in recorder.class_counts.items():
+        classes.add_metric([*mv, label], count)
     yield classes
     yield _histogram(
         "score",
         "Scores of the predicted class.",
         [*names, "class"],
-        [([*mv, label], scores) for label, (_, scores) in recorder.classes.items()],
+        [([*mv, label], scores) for label, scores in recorder.classes.items()],
     )
 
 

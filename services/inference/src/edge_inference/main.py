@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -20,12 +20,13 @@ from edge_common import logs
 from edge_common.body import BodyReader
 from edge_common.bundle import read_bundle
 from edge_common.errors import StartError
+from edge_common.flags import Parser
 from edge_common.httpengine import WsgiApp
 from edge_common.server import Server, raise_file_limit
 from edge_common.settings import add_flags, load_settings
 from edge_inference.cpu import cpu_limit
 from edge_inference.front import Front
-from edge_inference.memory import one_heap
+from edge_inference.memory import give_back, one_heap
 from edge_inference.service import Service, process_started
 from edge_inference.settings import Settings
 
@@ -33,6 +34,9 @@ log = logging.getLogger("edge_inference")
 
 CRASHED, BAD_START, CHECK_FAILED = 1, 2, 3
 _POLL_S = 0.02
+SPARE_HANDLERS = 2
+# Between two looks whether a burst is over and its memory can go back to the system.
+_IDLE_LOOK_S = 5.0
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> None:
@@ -53,14 +57,13 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ)
     _leave(code)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="edge-inference",
-        description="Serve one ONNX model over the Open Inference Protocol.",
-        epilog="examples:  edge-inference models/belt-detector --port 8080\n"
+def _parser() -> Parser:
+    parser = Parser(
+        "edge-inference",
+        "Serve one ONNX model over the Open Inference Protocol.",
+        "examples:  edge-inference models/belt-detector --port 8080\n"
         "           edge-inference --check models/belt-detector   (exit 0, or 3 with what differs)\n"
         "           EDGE_THREADS=2 edge-inference model.onnx",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", nargs="?", metavar="PATH", help="bundle directory or .onnx file")
     parser.add_argument(
@@ -87,6 +90,26 @@ def _check(service: Service) -> int:
     return 0
 
 
+def _readers(settings: Settings) -> int:
+    """Handlers that may wait for bodies; the others answer health whatever slow senders do."""
+    handlers, wanted = settings.max_handlers, settings.max_slow_bodies or settings.max_handlers * 3 // 4
+    if wanted > handlers - SPARE_HANDLERS:
+        raise StartError(
+            f"max_slow_bodies={wanted}: want at most {handlers - SPARE_HANDLERS}, {SPARE_HANDLERS} less than "
+            f"max_handlers={handlers}, so that health is answered; or 0"
+        )
+    return wanted
+
+
+def _total(settings: Settings) -> int:
+    if settings.max_total_body_bytes < 2 * settings.max_body_bytes:
+        raise StartError(
+            f"max_total_body_bytes={settings.max_total_body_bytes}: want at least {2 * settings.max_body_bytes}, "
+            "twice max_body_bytes: a compressed body and what it unpacks to"
+        )
+    return settings.max_total_body_bytes
+
+
 class Process:
     """The listening process: start, wait for a signal or a failed load, stop in order."""
 
@@ -95,8 +118,9 @@ class Process:
         raise_file_limit()
         bodies = BodyReader(
             max_bytes=settings.max_body_bytes,
-            max_readers=settings.max_slow_bodies,
+            max_readers=_readers(settings),
             timeout_s=settings.body_timeout_ms / 1000,
+            max_total_bytes=_total(settings),
         )
         self._service = service
         self._settings = settings
@@ -123,7 +147,12 @@ class Process:
             signal.signal(number, self._on_signal)
         log.info("listening on port %d, metrics on port %d", self._server.port, self._metrics.port)
         threading.Thread(target=self._load, name="load", daemon=True).start()
-        self._stop.wait()
+        seen = given = self._service.recorder.total
+        while not self._stop.wait(_IDLE_LOOK_S):
+            seen, before = self._service.recorder.total, seen
+            if seen == before and seen != given:
+                give_back()
+                given = seen
         self._drain()
         return self._code
 
@@ -145,8 +174,6 @@ class Process:
                 # Nothing above caught it: the thread's traceback goes to stderr, and the process must not linger.
                 self._code = self._code or CRASHED
                 self._stop.set()
-        if loaded:
-            log.info("ready after %.3f s", time.time() - process_started(), extra=self._names())
 
     def _end(self, code: int, why: str) -> None:
         self._code = code
@@ -158,7 +185,7 @@ class Process:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._signals += 1
         if self._signals > 1:
-            _leave(128 + number)
+            os._exit(128 + number)
         self._stop.set()
 
     def _drain(self) -> None:
@@ -190,7 +217,8 @@ def _scrape(service: Service) -> WsgiApp:
 
 def _leave(code: int) -> None:
     """End at once: a thread held by a stalled client must not hold the exit."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # Closed from outside, or a full disk: the exit code still tells.
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
     os._exit(code)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ OUTCOMES = ("ok", "invalid", "rejected", "timeout", "failed")
 STAGES = ("decode", "queue", "run", "encode")
 # Edges sit on the 5, 50 and 100 ms objectives so that p95 is read, not interpolated.
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+# Labels with series of their own; with all thousand of ImageNet, a scrape would take a megabyte.
+MAX_CLASSES = 100
+OTHER = "other"
 BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NANOSECOND = 1e-9
 SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -40,6 +45,12 @@ class Histogram:
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self._edges, value)] += 1
         self.total += value
+
+    def copy(self) -> Histogram:
+        still = Histogram(self.bounds, self.unit)
+        still.counts[:] = self.counts
+        still.total = self.total
+        return still
 
     @property
     def count(self) -> int:
@@ -80,13 +91,17 @@ class Recorder:
         self.selfcheck_failures = 0
         self._failed_ns = 0
         self._observe_stages = tuple(histogram.observe for histogram in self.stages.values())
-        self.classes: dict[str, tuple[list[int], Histogram]] = {}
+        # Label values come from labels.txt, never from a request; labels past the bound share one.
+        names = [label if index < MAX_CLASSES else OTHER for index, label in enumerate(labels)]
+        self.classes = {name: Histogram(SCORES) for name in names}
+        self.class_counts = dict.fromkeys(names, 0)
+        self._class_of = dict(zip(labels, names, strict=True))
         self._lock = threading.Lock()
-        self.name_classes(labels)
 
-    def name_classes(self, labels: Sequence[str]) -> None:
-        """Label values come from labels.txt, never from a request."""
-        self.classes = {label: ([0], Histogram(SCORES)) for label in labels}
+    @property
+    def total(self) -> int:
+        """Calls counted so far, whatever became of them."""
+        return self.duration.count
 
     def finish(self, timing: Timing, outcome: str) -> float:
         """Count one infer call and return its duration in seconds."""
@@ -108,15 +123,16 @@ class Recorder:
                 self._failed_ns += spent
         return spent * NANOSECOND
 
-    def count_classes(self, answers: Iterable[tuple[str, float]]) -> None:
+    def count_classes(self, answers: Iterable[tuple[str, float | None]]) -> None:
         """Count predicted (label, score) pairs; a label that labels.txt lacks is left out."""
         with self._lock:
             for label, score in answers:
-                # One NaN would make the sum NaN for good.
-                if label in self.classes and score == score:
-                    count, scores = self.classes[label]
-                    count[0] += 1
-                    scores.observe(score)
+                name = self._class_of.get(label)
+                if name is not None:
+                    self.class_counts[name] += 1
+                    # One NaN or infinity would be in the sum for good.
+                    if score is not None and isfinite(score):
+                        self.classes[name].observe(score)
 
     def sums(self) -> dict[str, tuple[int, int]]:
         """(count, nanoseconds) per success, fail and stage, for the statistics extension."""
@@ -132,8 +148,18 @@ class Recorder:
         # Imported here: prometheus_client brings an HTTP server, and only a scrape needs it, not the start.
         from edge_inference.exposition import families
 
+        return families(self._still())
+
+    def _still(self) -> Recorder:
+        """A copy of what is counted, so that no call waits until all of it is written out."""
+        still = copy.copy(self)
         with self._lock:
-            yield from list(families(self))
+            still.outcomes, still.bytes = dict(self.outcomes), dict(self.bytes)
+            still.class_counts = dict(self.class_counts)
+            still.duration, still.batch = self.duration.copy(), self.batch.copy()
+            still.stages = {stage: histogram.copy() for stage, histogram in self.stages.items()}
+            still.classes = {name: scores.copy() for name, scores in self.classes.items()}
+        return still
 
 
 GAUGES = {

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,10 +20,11 @@ from edge_common.tensors import (
     to_binary,
     to_json,
 )
+from edge_inference.jsonbody import LARGE_BYTES, JsonReader, kind, parse
 
-MAX_DEPTH = 100
 _JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY
-_BEYOND_STANDARD = re.compile(rb"NaN|Infinity")
+_NO_TAIL = memoryview(b"")
+_MAX_MICROSECONDS = 10**18
 
 
 class OutputRequest(NamedTuple):
@@ -48,7 +46,8 @@ class InferRequest(NamedTuple):
 class Decoder:
     """Decode infer requests for one model's inputs and outputs."""
 
-    def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+    def __init__(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], json: JsonReader) -> None:
+        self._json = json
         self._inputs = {spec.name: spec for spec in inputs}
         self._outputs = {spec.name: spec for spec in outputs}
         self._all_json = tuple(OutputRequest(spec.name, False) for spec in outputs)
@@ -67,11 +66,15 @@ class Decoder:
             InvalidInput: anything the contract lists under 400.
         """
         if header_length is None:
-            return self._message(_parse(body), memoryview(b""))
+            if len(body) <= LARGE_BYTES:
+                return self._message(parse(body), _NO_TAIL)
+            with self._json.turn(len(body)):
+                return self._message(parse(body), _NO_TAIL)
         size = _header_size(header_length, len(body))
         if size == 0:
             return self._raw(memoryview(body))
-        return self._message(_parse(body[:size]), memoryview(body)[size:])
+        with self._json.turn(size):
+            return self._message(parse(body[:size]), memoryview(body)[size:])
 
     def _raw(self, tail: memoryview) -> InferRequest:
         if len(self._inputs) != 1:
@@ -85,10 +88,12 @@ class Decoder:
         # Who sends raw bytes reads raw bytes, as with Triton.
         return InferRequest(None, {spec.name: array}, self._all_binary, None)
 
-    def _message(self, message: dict[str, Any], tail: memoryview) -> InferRequest:
+    def _message(self, message: Any, tail: memoryview) -> InferRequest:
+        if type(message) is not dict:
+            raise InvalidInput(f"body: want a JSON object, got {kind(message)}")
         request_id = message.get("id")
         if request_id is not None and type(request_id) is not str:
-            raise InvalidInput(f"id: want a string, got {_kind(request_id)}")
+            raise InvalidInput(f"id: want a string, got {kind(request_id)}")
         parameters = _parameters(message, "request")
         timeout_s = _timeout(parameters.get("timeout"))
         return InferRequest(
@@ -100,7 +105,7 @@ class Decoder:
 
     def _decode_inputs(self, entries: Any, tail: memoryview) -> dict[str, Array]:
         if type(entries) is not list:
-            raise InvalidInput(f"inputs: want a list, got {_kind(entries)}")
+            raise InvalidInput(f"inputs: want a list, got {kind(entries)}")
         arrays: dict[str, Array] = {}
         used = 0
         for entry in entries:
@@ -133,7 +138,7 @@ class Decoder:
             raise InvalidInput(f"input '{name}' is there twice")
         datatype, shape = entry.get("datatype"), entry.get("shape")
         if type(datatype) is not str:
-            raise InvalidInput(f"input '{name}': datatype must be a string, got {_kind(datatype)}")
+            raise InvalidInput(f"input '{name}': datatype must be a string, got {kind(datatype)}")
         element_count(name, shape)
         spec.check(datatype[:20], shape)
         return spec, shape
@@ -143,7 +148,7 @@ class Decoder:
         if entries is None or entries == []:
             return self._checked(self._all_binary if binary else self._all_json)
         if type(entries) is not list:
-            raise InvalidInput(f"outputs: want a list, got {_kind(entries)}")
+            raise InvalidInput(f"outputs: want a list, got {kind(entries)}")
         wanted: dict[str, OutputRequest] = {}
         for entry in entries:
             name = _name(entry, "output")
@@ -199,42 +204,6 @@ class Encoder:
         return entry
 
 
-def _parse(raw: bytes) -> dict[str, Any]:
-    try:
-        message = orjson.loads(raw)
-    except ValueError as exc:
-        message = _parse_lenient(raw, exc)
-    if type(message) is not dict:
-        raise InvalidInput(f"body: want a JSON object, got {_kind(message)}")
-    # Only a message with that many brackets can nest that deep; small ones skip the walk.
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
-        _check_depth(message)
-    return message
-
-
-def _parse_lenient(raw: bytes, strict: ValueError) -> Any:
-    """Read what orjson refuses but clients send: NaN and Infinity tokens."""
-    if not _BEYOND_STANDARD.search(raw):
-        raise InvalidInput(f"body is not valid JSON: {strict}") from None
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidInput(f"body is not valid JSON: {str(exc)[:200]}") from None
-
-
-def _check_depth(message: Any) -> None:
-    level, depth = [message], 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise InvalidInput(f"body: JSON nested deeper than {MAX_DEPTH}")
-        level = [
-            child
-            for child in chain.from_iterable(item.values() if type(item) is dict else item for item in level)
-            if type(child) is list or type(child) is dict
-        ]
-
-
 def _header_size(text: str, body: int) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise InvalidInput(f"Inference-Header-Content-Length: want a whole number, got {text[:40]!r}")
@@ -252,16 +221,19 @@ def _raw_shape(spec: TensorSpec, size: int) -> list[int]:
         fixed *= dim if dim >= 0 else 1
     if variable > 1:
         raise InvalidInput(f"input '{spec.name}': a raw request cannot tell the shape {list(spec.shape)}")
-    extent = size // (itemsize * fixed) if itemsize * fixed else 0
+    row = itemsize * fixed
+    if variable and row and size % row:
+        raise InvalidInput(f"input '{spec.name}': want a multiple of {row} bytes for {spec.datatype}, got {size}")
+    extent = size // row if row else 0
     return [extent if dim < 0 else dim for dim in spec.shape]
 
 
 def _name(entry: Any, what: str) -> str:
     if type(entry) is not dict:
-        raise InvalidInput(f"{what}: want an object, got {_kind(entry)}")
+        raise InvalidInput(f"{what}: want an object, got {kind(entry)}")
     name = entry.get("name")
     if type(name) is not str:
-        raise InvalidInput(f"{what}: name must be a string, got {_kind(name)}")
+        raise InvalidInput(f"{what}: name must be a string, got {kind(name)}")
     return name
 
 
@@ -270,10 +242,10 @@ def _parameters(entry: dict[str, Any], where: str) -> dict[str, Any]:
     if parameters is None:
         return {}
     if type(parameters) is not dict:
-        raise InvalidInput(f"{where}: parameters must be an object, got {_kind(parameters)}")
+        raise InvalidInput(f"{where}: parameters must be an object, got {kind(parameters)}")
     for key, value in parameters.items():
         if type(value) not in (str, int, float, bool):
-            raise InvalidInput(f"{where}: parameter {key[:60]!r} must be a string, number or bool, got {_kind(value)}")
+            raise InvalidInput(f"{where}: parameter {key[:60]!r} must be a string, number or bool, got {kind(value)}")
     return parameters
 
 
@@ -291,7 +263,7 @@ def _binary_size(entry: dict[str, Any], spec: TensorSpec) -> int | None:
 def _bool(parameters: Mapping[str, Any], key: str, default: bool) -> bool:
     value = parameters.get(key, default)
     if type(value) is not bool:
-        raise InvalidInput(f"{key}: want true or false, got {_kind(value)}")
+        raise InvalidInput(f"{key}: want true or false, got {kind(value)}")
     return value
 
 
@@ -301,11 +273,6 @@ def _timeout(value: Any) -> float | None:
         return None
     if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19:
         value = int(value)
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= _MAX_MICROSECONDS:
         raise InvalidInput(f"timeout: want whole microseconds, got {value!r:.40}")
     return value * 1e-6 if value else None
-
-
-def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a bool", type(None): "nothing"}
-    return kinds.get(type(value), "a number")

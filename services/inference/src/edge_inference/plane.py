@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from edge_common.manifest import Answer
 from edge_common.tensors import Array
+from edge_inference.answers import predictions
 from edge_inference.engine import Engine
 from edge_inference.gate import Gate
+from edge_inference.jsonbody import JsonReader
 from edge_inference.metrics import Recorder, Timing
 from edge_inference.oip import Decoder, Encoder, InferRequest
 
@@ -29,13 +30,15 @@ class Plane:
         recorder: Recorder,
         answer: Answer,
         labels: tuple[str, ...],
+        json: JsonReader,
     ) -> None:
+        self.json = json
         self.engine = engine
         self.gate = gate
         self.recorder = recorder
         self._answer = answer
         self._labels = labels
-        self._decoder = Decoder(engine.inputs, engine.outputs)
+        self._decoder = Decoder(engine.inputs, engine.outputs, json)
         self._encoder = Encoder(name, version, engine.outputs)
 
     def infer(
@@ -81,27 +84,3 @@ def _deadline(header_s: float | None, body_s: float | None, spent_ns: int) -> fl
         return None
     limit = min(value for value in (header_s, body_s) if value is not None)
     return time.monotonic() + limit - spent_ns * 1e-9
-
-
-def predictions(
-    answer: Answer, labels: tuple[str, ...], outputs: Mapping[str, Array], most: int | None = None
-) -> list[tuple[str, float]]:
-    """Return (label, score) of a detection's boxes or a classification's rows, the first `most` of them."""
-    if answer.boxes is not None:
-        indexes, scores = outputs.get(answer.classes or ""), outputs.get(answer.scores or "")
-        if indexes is None or scores is None:
-            return []
-        pairs = zip(indexes.ravel()[:most].tolist(), scores.ravel()[:most].tolist(), strict=False)
-        return [(_label(labels, index), score) for index, score in pairs]
-    shares = outputs.get(answer.probabilities or answer.scores or "")
-    if shares is None or shares.ndim != 2 or not shares.shape[1]:
-        return []
-    # Plain lists: for the few columns there are, numpy's argmax costs more than the whole loop.
-    return [(_label(labels, row.index(best := max(row))), best) for row in shares[:most].tolist()]
-
-
-def _label(labels: tuple[str, ...], index: Any) -> str:
-    """The label of a class index; what is no index of labels.txt stands for itself."""
-    if isinstance(index, float) and index.is_integer():
-        index = int(index)
-    return labels[index] if isinstance(index, int) and 0 <= index < len(labels) else str(index)

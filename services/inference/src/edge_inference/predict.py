@@ -2,126 +2,128 @@
 
 from __future__ import annotations
 
-import io
+import time
 from typing import Any
 
-import numpy as np
 import orjson
 
 from edge_common.errors import InvalidInput
-from edge_common.tensors import Array, TensorSpec, from_json, to_json
+from edge_common.tensors import Array, TensorSpec, from_json
+from edge_inference.answers import predictions, shares
+from edge_inference.gate import Gate
+from edge_inference.jsonbody import kind, parse
 from edge_inference.metrics import Timing
 from edge_inference.oip import InferRequest, OutputRequest
-from edge_inference.plane import Plane, predictions
+from edge_inference.picture import MAGIC, decode_image
+from edge_inference.plane import Plane
 from edge_inference.service import Service
 
 _IMAGES = {"image/jpeg": "JPEG", "image/jpg": "JPEG", "image/png": "PNG"}
 # What curl --data-binary says when nobody told it otherwise.
 _UNTYPED = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+Row = dict[str, Any]
 
 
 class Predictor:
     """Answer /predict for the service's model."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        settings = service.settings
+        self._bundle = service.bundle
+        self._max_pixels = settings.max_pixels
+        # A picture of a hundred kilobytes can unpack to a hundred megabytes: one at a time.
+        self._decoding = Gate(1, settings.max_queue, settings.queue_wait_ms / 1000)
 
-    def predict(self, body: bytes, content_type: str, timing: Timing) -> dict[str, Any]:
+    def predict(self, plane: Plane, body: bytes, content_type: str, timeout_s: float | None, timing: Timing) -> bytes:
         """Return {"model_name", "model_version", "predictions": [...]}, boxes in the pixels that were sent.
 
         Raises:
             InvalidInput: neither a JPEG, a PNG nor {"instances": [...]}, or they do not fit the model.
         """
-        plane = self._service.plane()
-        if content_type in _IMAGES or (content_type in _UNTYPED and _looks_like_image(body)):
-            rows = self._image(plane, body, timing)
-        elif content_type == "application/json" or content_type in _UNTYPED:
-            rows = self._instances(plane, body, timing)
+        mimetype = content_type.partition(";")[0].strip().lower()
+        if mimetype in _IMAGES or (mimetype in _UNTYPED and body.startswith(MAGIC)):
+            feed, scale = self._picture(body)
+            count = 1
+        elif mimetype == "application/json" or mimetype in _UNTYPED:
+            with plane.json.turn(len(body)):
+                feed, count = _instances(plane.engine.inputs, body)
+            scale = 1.0
         else:
-            raise InvalidInput(f"Content-Type {content_type[:60]!r}: want image/jpeg, image/png or application/json")
-        return {
-            "model_name": self._service.bundle.name,
-            "model_version": self._service.bundle.version,
-            "predictions": rows,
+            raise InvalidInput(f"Content-Type {mimetype[:60]!r}: want image/jpeg, image/png or application/json")
+        timing.decode = time.perf_counter_ns() - timing.started
+        outputs = _run(plane, feed, timeout_s, timing)
+        begun = time.perf_counter_ns()
+        answer = {
+            "model_name": self._bundle.name,
+            "model_version": self._bundle.version,
+            "predictions": [_scaled(row, scale) for row in self._rows(outputs, count)],
         }
+        document = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        timing.encode = time.perf_counter_ns() - begun
+        return document
 
-    def _image(self, plane: Plane, body: bytes, timing: Timing) -> list[dict[str, Any]]:
-        image = self._service.bundle.image
+    def _picture(self, body: bytes) -> tuple[dict[str, Array], float]:
+        image = self._bundle.image
         if image is None:
             raise InvalidInput('this model takes no image; send {"instances": [...]}')
-        pixels, scale = decode_image(body, image.max_side, self._service.settings.max_pixels)
-        outputs = self._run(plane, {image.input: pixels[None]}, timing)
-        return [_scaled(row, scale) for row in self._rows(outputs, 1)]
-
-    def _instances(self, plane: Plane, body: bytes, timing: Timing) -> list[dict[str, Any]]:
+        self._decoding.enter()
         try:
-            message = orjson.loads(body)
-        except orjson.JSONDecodeError as exc:
-            raise InvalidInput(f"body is neither a JPEG, a PNG nor valid JSON: {exc}") from None
-        instances = message.get("instances") if type(message) is dict else None
-        if type(instances) is not list or not instances:
-            raise InvalidInput('want {"instances": [...]} with at least one instance')
-        specs = plane.engine.inputs
-        columns = _columns(specs, instances)
-        feed = {spec.name: _column(spec, columns[spec.name]) for spec in specs}
-        return self._rows(self._run(plane, feed, timing), len(instances))
+            pixels, scale = decode_image(body, image.max_side, self._max_pixels)
+        finally:
+            self._decoding.leave()
+        return {image.input: pixels[None]}, scale
 
-    def _run(self, plane: Plane, feed: dict[str, Array], timing: Timing) -> dict[str, Array]:
-        for spec in plane.engine.inputs:
-            if spec.name not in feed:
-                raise InvalidInput(f"input '{spec.name}' is missing")
-            spec.check(spec.datatype, list(feed[spec.name].shape))
-        wanted = tuple(OutputRequest(spec.name, True) for spec in plane.engine.outputs)
-        arrays = plane.run(InferRequest(None, feed, wanted, None), timing)
-        return {output.name: array for output, array in zip(wanted, arrays, strict=True)}
-
-    def _rows(self, outputs: dict[str, Array], count: int) -> list[dict[str, Any]]:
-        """One entry a box, or one an instance."""
-        answer, labels = self._service.bundle.answer, self._service.bundle.labels
-        boxes = outputs.get(answer.boxes or "")
+    def _rows(self, outputs: dict[str, Array], count: int) -> list[Row]:
+        """One entry a box, or one an instance; the outputs themselves where the bundle does not say what they mean."""
+        answer, labels = self._bundle.answer, self._bundle.labels
         named = predictions(answer, labels, outputs)
+        boxes = outputs.get(answer.boxes or "")
         if boxes is not None:
             return [
                 {"label": label, "score": score, "box": box}
                 for (label, score), box in zip(named, boxes.tolist(), strict=False)
             ]
-        shares = outputs.get(answer.probabilities or answer.scores or "")
-        if shares is None or len(named) != count:
-            return [{"outputs": {name: to_json(array, _kind(array)) for name, array in outputs.items()}}]
-        return [
-            {"label": label, "score": score, "probabilities": _by_label(labels, shares[row].tolist())}
-            for row, (label, score) in enumerate(named)
-        ]
+        if named and len(named) == count:
+            rows = shares(answer, outputs) or [[]] * count
+            return [_named(labels, label, score, row) for (label, score), row in zip(named, rows, strict=True)]
+        scores = outputs.get(answer.score or "")
+        if scores is not None and scores.size == count:
+            return [{"score": score} for score in scores.ravel().tolist()]
+        if all(array.ndim and len(array) == count for array in outputs.values()):
+            return [{"outputs": {name: array[i].tolist() for name, array in outputs.items()}} for i in range(count)]
+        return [{"outputs": {name: array.tolist() for name, array in outputs.items()}}]
 
 
-def decode_image(body: bytes, max_side: int, max_pixels: int) -> tuple[Array, float]:
-    """Return uint8 [H, W, 3] RGB with no side over `max_side`, and the factor it was scaled by.
-
-    Raises:
-        InvalidInput: not a JPEG or PNG, damaged, or more than `max_pixels`, which is read from the header
-            before any pixel is decoded.
-    """
-    # Imported here: most services never see an image on this path.
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(body), formats=("JPEG", "PNG")) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise InvalidInput(f"image of {width}x{height} pixels: at most {max_pixels} are accepted")
-            image.draft("RGB", (max_side, max_side))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except UnidentifiedImageError:
-        raise InvalidInput("not a JPEG or PNG: its first bytes say otherwise") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
-        raise InvalidInput(f"damaged JPEG or PNG: {exc}") from None
-    full = max(width, height)
-    upright.thumbnail((max_side, max_side))
-    return np.asarray(upright), max(upright.size) / full
+def _named(labels: tuple[str, ...], label: str, score: float | None, row: list[float]) -> Row:
+    found: Row = {"label": label}
+    if score is not None:
+        found["score"] = score
+    if row:
+        names = labels if len(labels) == len(row) else tuple(map(str, range(len(row))))
+        found["probabilities"] = dict(zip(names, row, strict=True))
+    return found
 
 
-def _looks_like_image(body: bytes) -> bool:
-    return body.startswith((b"\xff\xd8\xff", b"\x89PNG"))
+def _run(plane: Plane, feed: dict[str, Array], timeout_s: float | None, timing: Timing) -> dict[str, Array]:
+    for spec in plane.engine.inputs:
+        if spec.name not in feed:
+            raise InvalidInput(f"input '{spec.name}' is missing")
+        spec.check(spec.datatype, list(feed[spec.name].shape))
+    wanted = tuple(OutputRequest(spec.name, True) for spec in plane.engine.outputs)
+    arrays = plane.run(InferRequest(None, feed, wanted, None), timing, timeout_s)
+    return {output.name: array for output, array in zip(wanted, arrays, strict=True)}
+
+
+def _instances(specs: tuple[TensorSpec, ...], body: bytes) -> tuple[dict[str, Array], int]:
+    """Return each input's rows stacked, and how many rows there are."""
+    if not body.lstrip()[:1] == b"{":
+        raise InvalidInput(f'want a JPEG, a PNG or {{"instances": [...]}}, got {body[:12]!r}...')
+    message = parse(body)
+    instances = message.get("instances")
+    if type(instances) is not list or not instances:
+        raise InvalidInput(f'want {{"instances": [...]}} with at least one instance, got {kind(instances)}')
+    columns = _columns(specs, instances)
+    return {spec.name: _column(spec, columns[spec.name]) for spec in specs}, len(instances)
 
 
 def _columns(specs: tuple[TensorSpec, ...], instances: list[Any]) -> dict[str, list[Any]]:
@@ -147,18 +149,11 @@ def _column(spec: TensorSpec, rows: list[Any]) -> Array:
     if len(shape) == 1 and len(spec.shape) == 2:
         shape.append(1)
         rows = [[row] for row in rows]
+    if not spec.shape and len(rows) == 1:
+        shape, rows = [], rows[0]
     spec.check(spec.datatype, shape)
     return from_json(spec, shape, rows)
 
 
-def _by_label(labels: tuple[str, ...], shares: list[float]) -> dict[str, float]:
-    names = labels if len(labels) == len(shares) else tuple(map(str, range(len(shares))))
-    return dict(zip(names, shares, strict=True))
-
-
-def _scaled(row: dict[str, Any], scale: float) -> dict[str, Any]:
+def _scaled(row: Row, scale: float) -> Row:
     return row | {"box": [value / scale for value in row["box"]]} if "box" in row else row
-
-
-def _kind(array: Array) -> str:
-    return "BYTES" if array.dtype.kind == "O" else "FP32"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +29,16 @@ class CheckFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked; times in ms and memory in MB, None when not measured."""
+    """What was checked; times in ms and memory in MB. `p50_ms` is None where no run was like a real one."""
 
     samples: int
-    p50_ms: float
+    p50_ms: float | None
     p95_ms: float
     memory_mb: float
 
 
-def self_check(engine: Engine, bundle: Bundle, *, since_exec_s: float, hold_budget: bool) -> Report:
-    """Warm up, compare every golden sample, time runs, and hold the budget.
+def self_check(engine: Engine, bundle: Bundle, *, since_exec_s: Callable[[], float], hold_budget: bool) -> Report:
+    """Warm up, compare every golden sample, time runs, and hold the budget. `since_exec_s` is asked at the end.
 
     Raises:
         CheckFailed: a sample differs, or an enforced budget is exceeded.
@@ -56,10 +56,13 @@ def self_check(engine: Engine, bundle: Bundle, *, since_exec_s: float, hold_budg
         if samples:
             raise CheckFailed(f"golden {samples[0].name}: {exc}") from None
         log.info("no warm-up: zeros do not fit this model", extra={"reason": str(exc)})
-        times = [0.0]
-    report = Report(len(samples), _quantile(times, 0.5), _quantile(times, 0.95), resident_mb())
+        times = []
+    # Zeros of 1 in every free dimension say nothing of a real frame.
+    alike = times and (samples or all(dim >= 0 for spec in engine.inputs for dim in spec.shape))
+    p50_ms = _quantile(times, 0.5) if alike else None
+    report = Report(len(samples), p50_ms, _quantile(times or [0.0], 0.95), resident_mb())
     if hold_budget:
-        _hold(bundle.budget, report, since_exec_s * 1000)
+        _hold(bundle.budget, report, since_exec_s() * 1000)
     return report
 
 
@@ -94,7 +97,7 @@ def _hold(budget: Budget, report: Report, cold_start_ms: float) -> None:
         ("memory_mb", budget.memory_mb, report.memory_mb),
     ):
         if limit is not None and found > limit:
-            text = f"budget.{key}: want at most {limit:g}, got {found:.1f} on this machine"
+            text = f"budget.{key}: want at most {limit:g}, got {found:.4g} on this machine"
             if budget.enforce:
                 raise CheckFailed(text)
             log.warning("over budget, not enforced", extra={"reason": text})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from edge_common.bundle import Bundle
 from edge_common.errors import NotReady
@@ -40,6 +42,7 @@ class Service:
         self.metrics_port = settings.metrics_port
         self.closing = False
         self._plane: Plane | None = None
+        self._state = threading.Lock()
         self._load_seconds = 0.0
         self._selfcheck_seconds = 0.0
         self.recorder.model, self.recorder.version = bundle.name, bundle.version
@@ -52,12 +55,17 @@ class Service:
 
     def plane(self) -> Plane:
         """Return the loaded model, or raise NotReady with the reason."""
-        if self._plane is None or (self.reason and self.closing):
+        if self._plane is None or self.closing:
+            self.check_ready()
+        return cast("Plane", self._plane)
+
+    def check_ready(self) -> None:
+        """Raise NotReady with the reason unless new work is wanted."""
+        if self.reason:
             raise NotReady(f"model is not ready: {self.reason}")
-        return self._plane
 
     def load(self, started: float) -> None:
-        """Check the hash, load, warm up, self-check, and become ready. `started` is exec time, in time.time().
+        """Check the hash, load, warm up, self-check, and become ready. `started` is exec time, as `since_boot`.
 
         Raises:
             StartError: a broken bundle; the process should end with 2.
@@ -67,17 +75,24 @@ class Service:
         import onnxruntime
 
         from edge_inference.engine import Engine
+        from edge_inference.jsonbody import JsonReader
         from edge_inference.plane import Plane
         from edge_inference.selfcheck import CheckFailed, self_check
 
         digest = self.bundle.check_hash()
         self.recorder.info |= {"sha256": digest, "runtime": f"onnxruntime-{onnxruntime.__version__}"}
-        engine = Engine.open(self.bundle.model_path, digest, threads=self.threads, cache_dir=self.settings.cache_dir)
+        engine = Engine.open(
+            self.bundle.model_path,
+            digest,
+            threads=self.threads,
+            cache_dir=self.settings.cache_dir,
+            name=self.bundle.name,
+        )
         self._load_seconds = engine.load_seconds
         begun = time.perf_counter()
         try:
             self.report = self_check(
-                engine, self.bundle, since_exec_s=time.time() - started, hold_budget=self.settings.budget
+                engine, self.bundle, since_exec_s=lambda: since_boot() - started, hold_budget=self.settings.budget
             )
         except CheckFailed as exc:
             self.recorder.selfcheck_failures += 1
@@ -85,27 +100,45 @@ class Service:
             raise
         finally:
             self._selfcheck_seconds = time.perf_counter() - begun
-        gate = Gate(self._slots(self.report.p50_ms), self.settings.max_queue, self.settings.queue_wait_ms / 1000)
+        gate = Gate(self._slots(self.report), self.settings.max_queue, self.settings.queue_wait_ms / 1000)
         self._plane = Plane(
-            self.bundle.name, self.bundle.version, engine, gate, self.recorder, self.bundle.answer, self.bundle.labels
+            self.bundle.name,
+            self.bundle.version,
+            engine,
+            gate,
+            self.recorder,
+            self.bundle.answer,
+            self.bundle.labels,
+            JsonReader(self.settings.max_json_bytes),
         )
         gauges = self.recorder.gauges
         gauges["in_flight"] = lambda: float(gate.in_flight)
         gauges["queue_length"] = lambda: float(gate.queue_length)
         give_back()
         # A signal may have come while it loaded: then the reason is no longer "loading", and it stays unready.
-        if self.reason == LOADING:
-            self.reason = ""
+        with self._state:
+            if self.reason == LOADING:
+                self.reason = ""
+        log.info(
+            "ready after %.3f s: %d threads, %d at once, %s graph",
+            since_boot() - started,
+            self.threads,
+            gate.limit,
+            "cached" if engine.cached else "bundled",
+            extra={"model": self.bundle.name, "version": self.bundle.version},
+        )
 
     def leave(self, reason: str, *, closing: bool) -> None:
         """No longer ready; once `closing`, infer is refused too."""
-        self.reason = reason
-        self.closing = closing
+        with self._state:
+            self.reason = reason
+            self.closing = closing
 
-    def _slots(self, p50_ms: float) -> int:
+    def _slots(self, report: Report) -> int:
         if self.settings.max_in_flight:
             return self.settings.max_in_flight
-        return SHORT_RUN_SLOTS if p50_ms < SHORT_RUN_MS else max(1, self.threads)
+        short = report.p50_ms is not None and report.p50_ms < SHORT_RUN_MS
+        return SHORT_RUN_SLOTS if short else max(1, self.threads)
 
     def _export(self, limit: CpuLimit) -> None:
         self.recorder.gauges |= {
@@ -117,13 +150,15 @@ class Service:
         }
 
 
+def since_boot() -> float:
+    """Seconds since the machine started; no clock that is set later moves it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def process_started() -> float:
-    """Return when this process was executed, in seconds since the epoch; now where /proc does not tell."""
+    """Return when this process was executed, as `since_boot`; now where /proc does not tell."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-        uptime = float(Path("/proc/uptime").read_text().split()[0])
     except (OSError, ValueError, IndexError):
-        return time.time()
-    import os
-
-    return time.time() - (uptime - ticks / os.sysconf("SC_CLK_TCK"))
+        return since_boot()
+    return ticks / os.sysconf("SC_CLK_TCK")

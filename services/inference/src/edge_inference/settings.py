@@ -32,6 +32,16 @@ class Settings:
     max_body_bytes: int = setting(
         whole(1024, 2**31), 16 * MIB, help="body limit, also after decompression; a 1080p RGB frame is 6 MB"
     )
+    max_json_bytes: int = setting(
+        whole(1024, 2**31),
+        4 * MIB,
+        help="JSON part of a body; as objects it takes up to thirty times that, and large ones are read one at a time",
+    )
+    max_total_body_bytes: int = setting(
+        whole(2048, 2**36),
+        128 * MIB,
+        help="all bodies in memory together, unpacked too; twenty 1080p frames; further ones get 429",
+    )
     max_in_flight: int = setting(
         whole(0, 1024),
         0,
@@ -43,7 +53,7 @@ class Settings:
         whole(8, 4096), 512, help="handler threads, started when needed; slow senders hold one each"
     )
     max_slow_bodies: int = setting(
-        whole(1, 4096), 384, help="bodies on their way at once; leaves handlers for health and others"
+        whole(0, 4096), 0, help="bodies on their way at once; 0: three quarters of the handlers, so that health answers"
     )
     max_connections: int = setting(whole(16, 200_000), 16_000, help="open connections; more wait in the backlog")
     max_headers: int = setting(whole(4, 90), 64, help="header fields of a request; the transport itself stops at 100")
@@ -52,7 +62,9 @@ class Settings:
     )
     body_timeout_ms: int = setting(whole(1000, 600_000), 10_000, help="time for a client's body")
     max_pixels: int = setting(
-        whole(1, 10**9), 40_000_000, help="pixels of an image sent to /predict, checked before it is decoded"
+        whole(1, 89_478_485),
+        25_000_000,
+        help="pixels of an image sent to /predict, checked before decoding; one at a time is decoded, 3 bytes a pixel",
     )
     compress_min_bytes: int = setting(
         whole(0, 2**31), 1024, help="smallest infer answer that is compressed when the client asks"
