@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv
 # Compiled at install: a service that compiles its imports at every start is up half a second later.
 PIP := env -u PYTHONDONTWRITEBYTECODE $(UV) pip install --quiet --compile-bytecode
 DISTS := common inference camera_ingest edgectl
@@ -45,7 +45,7 @@ up: $(VENV)/.runtime  ## the same without an end, until Ctrl-C
 
 test: $(VENV)/.dev  ## every test, with coverage
 	$(BIN)/coverage run -m pytest -q
-	@$(BIN)/coverage report | tail -n 1
+	@echo "covered in this process (the services' own processes are not measured): $$($(BIN)/coverage report --format=total) %"
 
 lint: $(VENV)/.dev  ## ruff: rules and format
 	$(BIN)/ruff check $(SOURCES)
@@ -55,7 +55,7 @@ type: $(VENV)/.dev  ## mypy --strict
 	$(BIN)/mypy services/*/src
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks
 	MYPYPATH=tests $(BIN)/mypy tests
-	@for model in models/*/; do (cd $$model && $(CURDIR)/$(BIN)/mypy .) || exit 1; done
+	@for model in models/*/; do (cd $$model && "$(CURDIR)/$(BIN)/mypy" .) || exit 1; done
 
 check: lint type test  ## everything CI runs, in CI's order
 
@@ -64,8 +64,8 @@ bench: $(VENV)/.dev  ## the serving path against raw onnxruntime, a bare socket 
 
 $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml) | $(VENV)/bin/uv
 	$(PYTHON) -m venv $(TRAIN)
-	VIRTUAL_ENV=$(CURDIR)/$(TRAIN) $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
-	VIRTUAL_ENV=$(CURDIR)/$(TRAIN) $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
+	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
+	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
 	@touch $@
 
 models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip

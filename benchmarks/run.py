@@ -66,6 +66,7 @@ def measure(plan: rounds.Plan) -> dict[str, Any]:
         "seconds": plan.seconds,
         "cold_start_s": rounds.cold_start(plan, tabular),
         "memory": {"tabular": rounds.memory(plan, tabular, 16), "cnn": rounds.memory(plan, cnn, 4)},
+        "burst": rounds.burst(plan, cnn, 64),
         "tabular": rounds.throughput(plan, tabular, (16, 1), _tell),
         "cnn": rounds.throughput(plan, cnn, (1, 4), _tell),
         "load_average": {"before": f"{load[0]:.2f}", "after": f"{os.getloadavg()[0]:.2f}"},

@@ -31,7 +31,7 @@ class Aim:
 def aims(results: Results) -> list[Aim]:
     """Return every aim with what was found."""
     tabular, cnn = results["tabular"], results["cnn"]
-    memory = max(case["edge"]["pss_mb"] for case in results["memory"].values())
+    memory = max(case["edge"]["alone_mb"] for case in results["memory"].values())
     return [
         Aim("tabular requests/s, times MLServer's, 16 connections", 6, _rate(tabular["16"], "mlserver"), True, "x"),
         Aim("tabular requests/s, share of raw's, 16 connections", 1 / 15, _rate(tabular["16"], "raw"), True),

@@ -75,13 +75,19 @@ def _rates(rounds: Mapping[str, list[Sample]]) -> list[str]:
 
 
 def _starts(results: Mapping[str, Any]) -> list[str]:
-    rows = ["## Start and memory", "", "| | cold start s | PSS MB (RSS) tabular | PSS MB (RSS) CNN |"]
-    rows.append("|---|---:|---:|---:|")
+    rows = [
+        "## Start and memory",
+        "",
+        "| | cold start s | MB alone (PSS, RSS) tabular | MB alone (PSS, RSS) CNN | RSS MB after a burst, 12 s later |",
+    ]
+    rows.append("|---|---:|---:|---:|---:|")
     for name in results["memory"]["tabular"]:
         starts = results["cold_start_s"].get(name)
         cells = [f"{median(starts):.3f}" if starts else ""]
         for case in ("tabular", "cnn"):
             used = results["memory"][case][name]
-            cells.append(f"{used['pss_mb']:.1f} ({used['rss_mb']:.1f})")
+            cells.append(f"{used['alone_mb']:.1f} ({used['pss_mb']:.1f}, {used['rss_mb']:.1f})")
+        burst = results["burst"].get(name)
+        cells.append(f"{burst['peak_mb']:.0f}, {burst['later_mb']:.0f}" if burst else "")
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows

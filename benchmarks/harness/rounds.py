@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from harness.servers import LOAD_CORE, SERVER_CORE, Running
 
 Sample = dict[str, float]
 Rounds = dict[str, list[Sample]]
+# A few looks of the service's own, and its allocator's second, after the last request.
+IDLE_S = 12.0
 _LOAD = Path(__file__).with_name("load.py")
 
 
@@ -68,6 +71,16 @@ def memory(plan: Plan, case: Case, connections: int) -> dict[str, Sample]:
             servers.scrape(server)
             found[server.name] = servers.memory_mb(server.pid)
     return found
+
+
+def burst(plan: Plan, case: Case, connections: int) -> dict[str, Sample]:
+    """Return RSS right after a load from many connections at once, and once the service has been idle for a while."""
+    request = _write_requests(plan, case)["edge"]
+    with servers.start_edge(case, plan.log("edge")) as server:
+        _drive(plan, case, server, connections, request)
+        peak = servers.memory_mb(server.pid)["rss_mb"]
+        time.sleep(IDLE_S)
+        return {"edge": {"peak_mb": peak, "later_mb": servers.memory_mb(server.pid)["rss_mb"]}}
 
 
 def cold_start(plan: Plan, case: Case) -> dict[str, list[float]]:

@@ -147,24 +147,25 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def memory_mb(pid: int) -> dict[str, float]:
-    """PSS in MB of a process and all below it, as it would be if nothing else ran Python: {"pss_mb", "rss_mb"}.
+    """Memory in MB of a process and all below it: {"alone_mb", "pss_mb", "rss_mb"}.
+
+    `alone_mb` is the PSS as it would be if nothing else ran Python.
 
     The kernel splits a page among all who map it, and the benchmark itself maps the same libraries. In a container
     nobody does, so pages of the interpreter's and the environment's own files are counted whole.
     """
     root = psutil.Process(pid)
-    pss = rss = 0.0
+    whole = pss = rss = 0.0
     for process in (root, *root.children(recursive=True)):
         own = False
         for line in Path(f"/proc/{process.pid}/smaps").read_text().splitlines():
             key, _, value = line.partition(" ")
             if not key.endswith(":"):
-                own = any(
-                    folder in line for folder in ("/site-packages/", "/libpython", "/lib-dynload/", "/bin/python")
-                )
+                own = any(folder in line for folder in _OWN_FILES)
             elif key == "Rss:":
                 rss += int(value.split()[0]) / 1024
-                pss += int(value.split()[0]) / 1024 if own else 0
-            elif key == "Pss:" and not own:
+                whole += int(value.split()[0]) / 1024 if own else 0
+            elif key == "Pss:":
                 pss += int(value.split()[0]) / 1024
-    return {"pss_mb": pss, "rss_mb": rss}
+                whole += 0 if own else int(value.split()[0]) / 1024
+    return {"alone_mb": whole, "pss_mb": pss, "rss_mb": rss}
