@@ -142,7 +142,7 @@ def rows(figures: Figures) -> list[tuple[str, str]]:
         ("precision / recall, held-out scenes", f"{converted.precision:.3f} / {converted.recall:.3f}"),
         ("precision / recall, the clip", f"{clip.precision:.3f} / {clip.recall:.3f}"),
         ("latency p50 / p95, 640x480, one thread", f"{figures.p50_ms:.1f} / {figures.p95_ms:.1f} ms"),
-        ("size, parameters", f"{figures.size / 1024:.0f} kB, {figures.parameters:,}"),
+        ("size, parameters", f"{figures.size / 1000:.0f} kB, {figures.parameters:,}"),
     ]
 
 

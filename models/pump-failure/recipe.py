@@ -134,7 +134,7 @@ def rows(figures: Figures) -> list[tuple[str, str]]:
         (f"the same for a float64 graph, of {PARITY}", str(figures.wrong_labels["float64"])),
         ("largest probability difference (float32)", f"{figures.worst_probability:.1e}"),
         ("latency p50 / p95, one window, one thread", f"{figures.p50_us:.0f} / {figures.p95_us:.0f} us"),
-        ("size", f"{figures.size / 1024:.0f} kB"),
+        ("size", f"{figures.size / 1000:.0f} kB"),
     ]
 
 

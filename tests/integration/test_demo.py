@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -59,7 +60,13 @@ def test_the_whole_chain(models: Path) -> None:
     assert events[0]["kind"] == "detection"
     assert events[0]["answers"], "the first frame already shows parcels"
     assert events[-1]["summary"]["captured"] == FRAMES
-    for words in ("live page: http://127.0.0.1:", "precision / recall", "memory (PSS) edge-camera", "all is well"):
+    for words in (
+        "live page: http://127.0.0.1:",
+        "precision / recall",
+        "memory (PSS) edge-camera",
+        "passed",
+        "all is well",
+    ):
         assert words in text
     assert text.count("pump-failure: pump-") == 5
 
@@ -80,6 +87,20 @@ def test_a_taken_port_is_replaced_and_sigterm_leaves_nothing_running(models: Pat
     assert f"port {taken} is taken by" in text
     assert len(children) == 3
     assert psutil.wait_procs(children, timeout=0)[1] == []
+
+
+@pytest.mark.parametrize("words", ["is ready after", "live page"])
+def test_ctrl_c_at_any_moment_is_a_stop_and_no_failure(models: Path, words: str, tmp_path: Path) -> None:
+    command = [EDGECTL, "demo", "--models", str(models), *ANY_PORT]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env) as demo:
+        assert demo.stderr is not None
+        while words not in (line := demo.stderr.readline()):
+            assert line, "it ended by itself"
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stderr.read()
+    assert demo.returncode == 130 and "stopped" in rest and "failed" not in rest, rest
+    assert list(tmp_path.glob("edge-demo-*")) == []
 
 
 def test_a_service_that_dies_ends_the_demo_with_the_reason(models: Path) -> None:

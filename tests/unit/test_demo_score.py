@@ -95,22 +95,44 @@ def _totals(**lost: int) -> Totals:
     [
         pytest.param(_totals(), Score(10, 9, 0, 1), [], id="well"),
         pytest.param(_totals(), None, [], id="no truth in an endless run"),
-        pytest.param(_totals(stale=2), Score(10, 9, 0, 1), [], id="late frames are shown only"),
+        pytest.param(_totals(timeout=1), Score(10, 9, 0, 1), [], id="a tenth may be late"),
+        pytest.param(
+            _totals(stale=1, timeout=1),
+            Score(10, 9, 0, 1),
+            ["2 of 10 frames sent were lost to timeout or stale: more than 10%, overloaded"],
+            id="more than a tenth late",
+        ),
+        pytest.param(_totals(rejected=1), None, ["1 frames lost: rejected"], id="rejected"),
+        pytest.param(_totals(decode=1), None, ["1 frames lost: decode"], id="decode"),
         pytest.param(_totals(error=2), Score(10, 9, 0, 1), ["2 frames lost: error"], id="errors"),
         pytest.param(_totals(), Score(10, 7, 0, 3), ["recall 0.700 is below 0.8"], id="recall"),
-        pytest.param(_totals(stale=10), None, ["no frame was answered"], id="nothing answered"),
+        pytest.param(
+            _totals(stale=10),
+            None,
+            [
+                "10 of 10 frames sent were lost to timeout or stale: more than 10%, overloaded",
+                "no frame was answered",
+            ],
+            id="nothing answered",
+        ),
     ],
 )
 def test_verdict(totals: Totals, result: Score | None, words: list[str]) -> None:
     assert list(faults(totals, result)) == words
 
 
-def test_table_shows_the_figures() -> None:
+@pytest.mark.parametrize(
+    ("failures", "verdict"), [([], "passed"), (["recall 0.700 is below 0.8", "x"], "failed: 2 below")]
+)
+def test_table_shows_the_figures_and_the_verdict_with_its_rule(failures: list[str], verdict: str) -> None:
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     with console.file:
-        console.print(table(_totals(timeout=1), Score(9, 8, 1, 1), {"edge-camera": 81.4}, "5 of 5"))
-    text = console.export_text()
-    for words in ("timeout 1", "1.0 / 2.0 / 3.0 ms", "0.889 / 0.889", "81 MB", "5 of 5"):
+        console.print(table(_totals(timeout=1), Score(9, 8, 1, 1), {"edge-camera": 81.4}, "5 of 5", failures))
+    text = " ".join(console.export_text().split())
+    for words in ("timeout 1", "1.0 / 2.0 / 3.0 ms", "0.889 / 0.889", "81 MB", "5 of 5", f"verdict │ {verdict}"):
+        assert words in text
+    assert "1 missed in 9 frames sent" in text
+    for words in ("over every object of each frame sent, answered or not", "at most 10% of those sent are lost to"):
         assert words in text
 
 

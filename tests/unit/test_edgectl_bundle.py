@@ -20,7 +20,7 @@ from edge_common import manifest
 from edge_common.bundle import BundleError, read_bundle
 from edge_common.golden import load_golden, save_golden
 from edge_common.manifest import Answer, Budget, Image, Metric, Source
-from edgectl.bundle import commands
+from edgectl.bundle import flags
 from edgectl.bundle.create import create_bundle
 from edgectl.main import app, main
 
@@ -363,7 +363,7 @@ def test_help_and_version() -> None:
 
 
 def test_tasks_are_the_manifests() -> None:
-    assert get_args(commands.Task) == get_args(manifest.Task)
+    assert get_args(flags.Task) == get_args(manifest.Task)
 
 
 def test_the_real_command(bundle: Path, tmp_path: Path) -> None:
@@ -387,3 +387,24 @@ def test_help_waits_for_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_create_names_the_file_or_the_option_at_fault(tmp_path: Path, run: Run) -> None:
+    graph = onnx_models.linear(tmp_path / "net.onnx")
+    two = onnx_models.two_inputs(tmp_path / "two.onnx")
+    for name, array in (("good", X["x"]), ("bad", np.ones((1, 2)))):
+        np.savez(tmp_path / f"{name}.npz", allow_pickle=False, x=array)
+    identity = ("--name", "net", "--version", "1.0.0", "--out", tmp_path / "out")
+    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
+    for arguments, text in (
+        (
+            (graph, *identity, "--inputs", good, "--inputs", bad),
+            f"--inputs {bad}: input 'x': want FP32 [-1, 2], found float64",
+        ),
+        ((graph, *identity, "--max-side", 5), "--max-side: want --image-input too"),
+        ((tmp_path, *identity), f"{tmp_path}: "),
+        ((two, *identity, "--shape", "a=2", "--shape", "b=3"), "give --inputs, or --shape"),
+    ):
+        code, _, err = run("bundle", "create", *arguments)
+        assert (code, err.count("\n")) == (2, 1) and text in err, err
+    assert not (tmp_path / "out").exists()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from edge_common.ortreason import ort_reason
+from edge_common.ortreason import ort_faults, ort_reason
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,10 @@ from edge_common.ortreason import ort_reason
 )
 def test_reason(text: str, reason: str) -> None:
     assert ort_reason(ValueError(text)) == reason
+
+
+def test_every_exception_of_onnx_runtime_is_a_fault() -> None:
+    names = {kind.__name__ for kind in ort_faults(state)}
+    assert {"Fail", "InvalidArgument", "InvalidGraph", "NoSuchFile", "NotImplemented", "RuntimeException"} <= names
+    assert {"EPFail", "EngineError", "ModelLoaded"} <= names, "those that are easily forgotten"
+    assert Exception not in ort_faults(state)

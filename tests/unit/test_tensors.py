@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from edge_common.errors import InvalidInput, StartError
 from edge_common.tensors import (
     BINARY_ONLY,
     DTYPES,
+    MAX_BYTES_ELEMENTS,
     Array,
     TensorSpec,
     element_count,
@@ -221,12 +223,34 @@ def test_bool_bytes_are_0_or_1() -> None:
         from_binary(spec, [2], memoryview(b"\0\2"))
 
 
+def test_bool_bytes_are_read_by_numpy() -> None:
+    """In Python, these would hold the interpreter for a quarter of a second; the processor's time is measured."""
+    count = 16 * 2**20
+    raw, took = memoryview(bytes(count)), []
+    for _ in range(3):
+        began = time.thread_time()
+        from_binary(TensorSpec("x", "BOOL", (-1,)), [count], raw)
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.05
+
+
+def test_so_many_texts_are_refused_before_one_is_made() -> None:
+    spec, limit = TensorSpec("x", "BYTES", (-1,)), MAX_BYTES_ELEMENTS
+    with pytest.raises(InvalidInput, match=f"input 'x': want at most {limit} BYTES elements, got {limit + 1}"):
+        from_binary(spec, [limit + 1], memoryview(bytes(4 * (limit + 1))))
+    # As many as are allowed: the first fault is then in the data.
+    with pytest.raises(InvalidInput, match="element 0 is longer"):
+        from_binary(spec, [limit], memoryview(b"\xff" * 4 * limit))
+
+
 @pytest.mark.parametrize(
     ("want", "got", "fits"),
     [((-1, 2), [5, 2], True), ((-1, 2), [5, 3], False), ((2,), [2, 1], False), ((), [], True), ((), [1], False)],
 )
 def test_a_shape_fits_the_models(want: tuple[int, ...], got: list[int], fits: bool) -> None:
     spec = TensorSpec("x", "FP32", want)
+    assert spec.accepts(got) is spec.holds(np.zeros(got, np.float32)) is fits
+    assert not spec.holds(np.zeros(got))
     if fits:
         spec.check("FP32", got)
         return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_common.errors import StartError
+from edge_common.externaldata import external_data
 from edge_common.manifest import SCHEMA, Answer, Budget, GoldenSpec, Image, Manifest, Source, manifest_dict
 from edge_common.tensors import TensorSpec
 from edge_common.tomlfile import ConfigError, read_bytes, read_document, typed
@@ -26,6 +27,7 @@ __all__ = [
     "check_graph",
     "manifest_dict",
     "read_bundle",
+    "refuse_external_data",
     "sha256_of",
 ]
 
@@ -60,12 +62,20 @@ class Bundle:
     source: Source
 
     def check_hash(self) -> str:
-        """Return the model file's SHA-256; raise BundleError when it is not the manifest's."""
+        """Return the model file's SHA-256.
+
+        Raises:
+            BundleError: it is not the manifest's, or the file leaves weights to others, for which no hash vouches.
+                A bare graph has no manifest, and nothing to hold it to.
+        """
         found = sha256_of(self.model_path)
-        if self.sha256 is not None and found != self.sha256:
+        if self.sha256 is None:
+            return found
+        if found != self.sha256:
             raise BundleError(
                 f"{self.directory / MANIFEST}: file.sha256: want {self.sha256}, found {found} in {self.model_path.name}"
             )
+        refuse_external_data(self.model_path)
         return found
 
 
@@ -205,3 +215,16 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         raise BundleError(f"{path}: {_reason(exc)}") from None
+
+
+def refuse_external_data(path: Path) -> None:
+    """Raise BundleError when weights of the ONNX file `path` lie in another file, which its hash says nothing of."""
+    try:
+        place = external_data(path)
+    except OSError as exc:
+        raise BundleError(f"{path}: {_reason(exc)}") from None
+    if place is not None:
+        raise BundleError(
+            f"{path}: want all weights in this file, which one hash vouches for, found some in {place!r:.200}; "
+            "save it as one file: onnx.save(model, path, save_as_external_data=False)"
+        )

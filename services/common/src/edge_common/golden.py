@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_common.bundle import Bundle, BundleError
 from edge_common.npz import NpzError, read_npz
-from edge_common.tensors import DTYPES, Array, TensorSpec
+from edge_common.tensors import Array, TensorSpec
 
 # All samples of a bundle are in memory while the model is checked, on a gateway with little of it.
 MAX_GOLDEN_BYTES = 64 * 1024 * 1024
@@ -108,17 +108,11 @@ def check_golden_matches(golden: Golden, inputs: Sequence[TensorSpec], outputs: 
     for kind, specs, arrays in (("input", inputs, golden.inputs), ("output", outputs, golden.outputs)):
         for spec in specs:
             array = arrays.get(spec.name)
-            if array is not None and not _fits(array, spec):
+            if array is not None and not spec.holds(array):
                 raise BundleError(
                     f"golden {golden.name}: {kind} '{spec.name}': want {spec.datatype} {list(spec.shape)}, "
                     f"found {array.dtype} {list(array.shape)}"
                 )
-
-
-def _fits(array: Array, spec: TensorSpec) -> bool:
-    if array.dtype != DTYPES[spec.datatype] or array.ndim != len(spec.shape):
-        return False
-    return all(want in (-1, got) for want, got in zip(spec.shape, array.shape, strict=True))
 
 
 def compare(golden: Golden, actual: Mapping[str, Array], rtol: float, atol: float) -> Difference | None:

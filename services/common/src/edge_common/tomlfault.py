@@ -19,6 +19,8 @@ _WORDS = {
 }
 # A value is shown to be recognised, not to be read in full.
 _SHOWN = 60
+# A slip of the pen is this alike; 'deadline_ms' for 'keepalive_s' is not.
+_ALIKE = 0.7
 
 
 def explain(text: str, document: Any, type_: Any) -> str:
@@ -29,7 +31,7 @@ def explain(text: str, document: Any, type_: Any) -> str:
     key = path.rstrip("`").removeprefix(".")
     info = _type_at(type_, key)
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
-        hint = difflib.get_close_matches(match[1], _keys(info), 1)
+        hint = difflib.get_close_matches(match[1], _keys(info), 1, _ALIKE)
         known = ", ".join(_keys(info))
         return f"{_join(key, match[1])}: unknown key; " + (f"did you mean '{hint[0]}'?" if hint else f"want {known}")
     if match := re.fullmatch(r"Object missing required field `(.*)`", message):

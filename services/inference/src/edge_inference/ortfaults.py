@@ -1,10 +1,9 @@
-"""ONNX Runtime's exceptions: they share no base class but Exception."""
+"""Every way ONNX Runtime says no; its exceptions share no base of their own."""
 
 from __future__ import annotations
 
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-# InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, RuntimeException and their siblings.
-ORT_FAULTS: tuple[type[Exception], ...] = tuple(
-    kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)
-)
+from edge_common.ortreason import ort_faults
+
+ORT_FAULTS = ort_faults(state)

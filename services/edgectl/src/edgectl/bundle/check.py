@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_common.bundle import Bundle, check_graph, read_bundle
+from edge_common.bundle import Bundle, check_graph, read_bundle, refuse_external_data
 from edge_common.golden import Difference, check_golden_matches, compare, load_all
 from edgectl.bundle.session import Model
 
@@ -29,6 +29,8 @@ def check_bundle(path: Path) -> Result:
     """
     bundle = read_bundle(path)
     sha256 = bundle.check_hash()
+    if bundle.sha256 is None:
+        refuse_external_data(bundle.model_path)  # the hash shown would say nothing of the weights
     model = Model(bundle.model_path)
     check_graph(bundle, model.inputs, model.outputs)
     samples = load_all(bundle)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from edgectl.bundle import flags
 
 if TYPE_CHECKING:
     from edge_common.manifest import Image
@@ -15,13 +17,11 @@ if TYPE_CHECKING:
 # numpy, onnx and onnxruntime are imported in the commands: `--help` and completion must not wait for them.
 
 GOLDEN_DIFFERS = 3
-SAMPLES_BY_DEFAULT = 2
+SAMPLES_BY_DEFAULT, MAX_SIDE_BY_DEFAULT = 2, 1280
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check, inspect and create model bundles.")
 
 BundlePath = Annotated[Path, typer.Argument(metavar="PATH", help="Bundle directory or .onnx file.")]
-# The same words as edge_common.manifest.Task, which a test holds together: importing it here would cost msgspec.
-Task = Literal["classification", "detection", "segmentation", "tabular", "anomaly", "tensor"]
 
 
 @app.command(epilog="Example: edgectl bundle check models/belt-detector")
@@ -68,63 +68,68 @@ def inspect(
     "--out bundles/dock"
 )
 def create(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The graph to bundle.")],
-    name: Annotated[str, typer.Option(help="Lower-case label; the protocol's model name.")],
-    version: Annotated[str, typer.Option(help="Semantic version such as 1.2.0.")],
-    out: Annotated[Path | None, typer.Option(help="Directory to write; ./NAME by default.")] = None,
-    task: Annotated[Task, typer.Option(help="What the answers are.")] = "tensor",
-    description: Annotated[str, typer.Option(help="One sentence for people.")] = "",
-    inputs: Annotated[
-        list[Path] | None, typer.Option(help="An .npz with one array per input; one golden sample each.")
-    ] = None,
-    generate: Annotated[
-        int | None,
-        typer.Option(min=0, max=100, help="Golden samples of noise; 2 by default when there are no --inputs."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of --generate.")] = 0,
-    shape: Annotated[
-        list[str] | None, typer.Option(metavar="INPUT=1,480,640,3", help="Settles variable dims for --generate.")
-    ] = None,
-    rtol: Annotated[float, typer.Option(min=0, max=1, help="Relative tolerance of golden answers.")] = 1e-3,
-    atol: Annotated[float, typer.Option(min=0, help="Absolute tolerance of golden answers.")] = 1e-4,
-    labels: Annotated[Path | None, typer.Option(help="Text file, one class per line.")] = None,
-    answer: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=OUTPUT", help="Which output means what: boxes, scores, ...")
-    ] = None,
-    image_input: Annotated[str | None, typer.Option(help="The input that takes uint8 NHWC RGB pixels.")] = None,
-    max_side: Annotated[int, typer.Option(help="Clients downscale an image to this.")] = 1280,
-    p95_ms: Annotated[float | None, typer.Option(help="Budget: latency held on the gateway.")] = None,
-    cold_start_ms: Annotated[float | None, typer.Option(help="Budget: from exec to ready.")] = None,
-    memory_mb: Annotated[float | None, typer.Option(help="Budget: resident memory.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the bundle that is there.")] = False,
+    model: flags.Model,
+    name: flags.Name,
+    version: flags.Version,
+    out: flags.Out = None,
+    task: flags.TaskOption = "tensor",
+    description: flags.Description = "",
+    inputs: flags.Inputs = None,
+    generate: flags.Generate = None,
+    seed: flags.Seed = 0,
+    shape: flags.Shape = None,
+    rtol: flags.Rtol = 1e-3,
+    atol: flags.Atol = 1e-4,
+    labels: flags.Labels = None,
+    answer: flags.AnswerPairs = None,
+    image_input: flags.ImageInput = None,
+    max_side: flags.MaxSide = None,
+    p95_ms: flags.P95 = None,
+    cold_start_ms: flags.ColdStart = None,
+    memory_mb: flags.Memory = None,
+    force: flags.Force = False,
 ) -> None:
     """Make a bundle of a graph, with golden samples that record what it answers here."""
+    from edge_common.bundle import BundleError
     from edge_common.manifest import Budget, Image
     from edgectl.bundle import options
-    from edgectl.bundle.create import create_bundle
+    from edgectl.bundle.create import Facts, create_bundle
+    from edgectl.bundle.session import GraphRefuses
 
-    image = Image(input=image_input, max_side=max_side) if image_input else None
-    feeds = [options.read_feed(path) for path in inputs or []]
-    count = generate if generate is not None else 0 if feeds else SAMPLES_BY_DEFAULT
-    if count:
-        feeds += _generated(model, count, seed, options.shapes_of(shape or []), image)
-    bundle = create_bundle(
-        model,
-        out or Path(name),
+    facts = Facts(
         name=name,
         version=version,
         task=task,
         description=description,
-        inputs=feeds,
-        image=image,
+        image=Image(input=image_input, max_side=max_side or MAX_SIDE_BY_DEFAULT) if image_input else None,
         answer=options.answer_of(answer or []),
-        labels=options.read_labels(labels) if labels else (),
-        rtol=rtol,
-        atol=atol,
         budget=Budget(p95_ms=p95_ms, cold_start_ms=cold_start_ms, memory_mb=memory_mb),
-        force=force,
     )
+    if max_side is not None and not image_input:
+        raise BundleError("--max-side: want --image-input too; without an image it says nothing")
+    feeds = _given(model, inputs or [])
+    if count := SAMPLES_BY_DEFAULT if generate is None and not feeds else generate:
+        feeds += _generated(model, count, seed, options.shapes_of(shape or []), facts["image"])
+    names = options.read_labels(labels) if labels else ()
+    try:
+        bundle = create_bundle(
+            model, out or Path(name), inputs=feeds, labels=names, rtol=rtol, atol=atol, force=force, **facts
+        )
+    except GraphRefuses as exc:
+        raise BundleError(str(exc) if inputs else f"{exc}; noise does not suit it: give --inputs, or --shape") from None
     print(f"{bundle.name} {bundle.version}: written to {bundle.directory} with {len(feeds)} golden samples")
+
+
+def _given(model: Path, paths: list[Path]) -> list[dict[str, Array]]:
+    from edgectl.bundle.options import read_feed
+    from edgectl.bundle.session import Model
+
+    feeds = [read_feed(path) for path in paths]
+    graph = Model(model) if feeds else None
+    for path, feed in zip(paths, feeds, strict=True):
+        if graph is not None:
+            graph.check(feed, f"--inputs {path}")
+    return feeds
 
 
 def _generated(

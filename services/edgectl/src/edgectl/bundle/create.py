@@ -6,11 +6,19 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Required, TypedDict, Unpack
 
 import msgspec
 
-from edge_common.bundle import MANIFEST, Bundle, BundleError, check_graph, read_bundle, sha256_of
+from edge_common.bundle import (
+    MANIFEST,
+    Bundle,
+    BundleError,
+    check_graph,
+    read_bundle,
+    refuse_external_data,
+    sha256_of,
+)
 from edge_common.golden import Golden, compare, load_all, save_golden
 from edge_common.manifest import SCHEMA, Answer, Budget, File, GoldenSpec, Image, Manifest, Source, Task, manifest_dict
 from edge_common.tensors import Array
@@ -20,24 +28,30 @@ from edgectl.bundle.session import Model
 MODEL, LABELS, GOLDEN = "model.onnx", "labels.txt", "golden"
 
 
+class Facts(TypedDict, total=False):
+    """What a caller says of a model, as docs/bundle.md has it; None is as good as left out."""
+
+    name: Required[str]
+    version: Required[str]
+    task: Task
+    description: str
+    image: Image | None
+    answer: Answer | None
+    budget: Budget | None
+    source: Source | None
+
+
 def create_bundle(
     model: Path,
     out: Path,
     *,
-    name: str,
-    version: str,
     inputs: Sequence[Mapping[str, Array]],
-    task: Task = "tensor",
-    description: str = "",
-    image: Image | None = None,
-    answer: Answer | None = None,
     labels: Sequence[str] = (),
     rtol: float = 1e-3,
     atol: float = 1e-4,
-    budget: Budget | None = None,
-    source: Source | None = None,
     extra: Mapping[str, str] | None = None,
     force: bool = False,
+    **facts: Unpack[Facts],
 ) -> Bundle:
     """Write the bundle directory `out` for the graph `model`, and return it read back.
 
@@ -50,34 +64,32 @@ def create_bundle(
             one run to the next, or `out` in use.
     """
     _refuse(out, force)
-    answer = answer or Answer()
-    parts = {
-        "schema": SCHEMA,
-        "name": name,
-        "version": version,
-        "task": task,
-        "file": File(path=MODEL, sha256=sha256_of(model)),
-        "description": description,
-        "image": image,
-        "answer": msgspec.structs.replace(answer, labels=LABELS) if labels else answer,
-        "golden": GoldenSpec(files=[f"{GOLDEN}/{i:03}.npz" for i in range(len(inputs))], rtol=rtol, atol=atol),
-        "budget": budget or Budget(),
-        "source": source or Source(),
-    }
-    for file in extra or {}:
-        if Path(file).name != file or file in (MODEL, MANIFEST, LABELS, GOLDEN):
-            raise BundleError(f"{out}: extra: want a file name of its own, found {file!r}")
-    texts = dict(extra or {}) | ({LABELS: "".join(f"{label}\n" for label in labels)} if labels else {})
-    _build(out, model, _validated(out, parts), inputs, texts)
+    golden = GoldenSpec(files=[f"{GOLDEN}/{i:03}.npz" for i in range(len(inputs))], rtol=rtol, atol=atol)
+    manifest = _manifest(out, model, golden, bool(labels), facts)
+    _build(out, model, manifest, inputs, _texts(out, labels, extra or {}))
     return read_bundle(out)
 
 
-def _validated(out: Path, parts: Mapping[str, Any]) -> Manifest:
+def _manifest(out: Path, model: Path, golden: GoldenSpec, labelled: bool, facts: Facts) -> Manifest:
     """A Struct made in Python is not checked; one read from plain data is."""
+    sha256 = sha256_of(model)
+    refuse_external_data(model)
+    said = {"task": "tensor"} | {key: value for key, value in facts.items() if value is not None}
+    if labelled:
+        said["answer"] = msgspec.structs.replace(facts.get("answer") or Answer(), labels=LABELS)
+    said |= {"schema": SCHEMA, "file": File(path=MODEL, sha256=sha256), "golden": golden}
     try:
-        return typed(out / MANIFEST, msgspec.to_builtins(parts), Manifest)
+        return typed(out / MANIFEST, msgspec.to_builtins(said), Manifest)
     except ConfigError as exc:
         raise BundleError(str(exc)) from None
+
+
+def _texts(out: Path, labels: Sequence[str], extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the text files beside the graph, file name -> content."""
+    for file in extra:
+        if Path(file).name != file or file in (MODEL, MANIFEST, LABELS, GOLDEN):
+            raise BundleError(f"{out}: extra: want a file name of its own, found {file!r}")
+    return dict(extra) | ({LABELS: "".join(f"{label}\n" for label in labels)} if labels else {})
 
 
 def _build(
@@ -92,7 +104,7 @@ def _build(
     except OSError as exc:
         raise BundleError(f"{out}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
     except BundleError as exc:
-        raise BundleError(str(exc).replace(str(aside), str(out))) from None
+        raise type(exc)(str(exc).replace(str(aside), str(out))) from None
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)

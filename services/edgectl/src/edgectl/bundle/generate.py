@@ -27,9 +27,8 @@ def generate(
     for name, shape in shapes.items():
         if name not in known:
             raise BundleError(f"--shape {name}: want one of the inputs {list(known)}, found {name!r}")
-        fixed = known[name].shape
-        if len(shape) != len(fixed) or any(want not in (-1, got) for want, got in zip(fixed, shape, strict=True)):
-            raise BundleError(f"--shape {name}: want {list(fixed)} (-1 is any), found {list(shape)}")
+        if not known[name].accepts(shape):
+            raise BundleError(f"--shape {name}: want {list(known[name].shape)} (-1 is any), found {list(shape)}")
     settled = {spec.name: tuple(shapes.get(spec.name) or _default(spec, image)) for spec in inputs}
     rng = np.random.default_rng(seed)
     return [{spec.name: _noise(rng, spec, settled[spec.name]) for spec in inputs} for _ in range(count)]

@@ -10,8 +10,12 @@ import numpy as np
 
 from edge_common.bundle import BundleError
 from edge_common.errors import StartError
-from edge_common.ortreason import ort_reason
-from edge_common.tensors import DTYPES, Array, TensorSpec, graph_tensor
+from edge_common.ortreason import ort_faults, ort_reason
+from edge_common.tensors import Array, TensorSpec, graph_tensor
+
+
+class GraphRefuses(BundleError):
+    """Inputs of the right type and shape that the graph cannot work with."""
 
 
 class Model:
@@ -27,6 +31,8 @@ class Model:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
+        if path.is_dir():
+            raise BundleError(f"{path}: want an .onnx file, found a directory")
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except _refusals() as exc:
@@ -35,31 +41,39 @@ class Model:
         self.inputs = tuple(_spec(path, value) for value in self._session.get_inputs())
         self.outputs = tuple(_spec(path, value) for value in self._session.get_outputs())
 
+    def check(self, feed: Mapping[str, Array], where: str) -> None:
+        """Raise BundleError, which names `where` the feed is from, unless it fits the inputs."""
+        for spec in self.inputs:
+            if spec.name not in feed:
+                raise BundleError(f"{where}: input '{spec.name}': want {_kind(spec)}, found no such array")
+            found = feed[spec.name]
+            if not spec.holds(found):
+                raise BundleError(
+                    f"{where}: input '{spec.name}': want {_kind(spec)}, found {found.dtype} {list(found.shape)}"
+                )
+        for name in feed:
+            if name not in [spec.name for spec in self.inputs]:
+                raise BundleError(f"{where}: want inputs {[s.name for s in self.inputs]}, found {name!r}")
+
     def run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """Return output name -> array.
 
         Raises:
-            BundleError: the feed does not fit the inputs, or the graph refuses it.
+            BundleError: the feed does not fit the inputs.
+            GraphRefuses: it does, but the graph cannot work with it.
         """
-        for spec in self.inputs:
-            if spec.name not in feed:
-                raise BundleError(f"{self.path}: input '{spec.name}': want {_kind(spec)}, found no such array")
-            _check(self.path, spec, feed[spec.name])
-        for name in feed:
-            if name not in [spec.name for spec in self.inputs]:
-                raise BundleError(f"{self.path}: want inputs {[s.name for s in self.inputs]}, found {name!r}")
+        self.check(feed, str(self.path))
         try:
             arrays = self._session.run(None, dict(feed))
         except _refusals() as exc:
-            raise BundleError(f"{self.path}: the graph refuses these inputs: {ort_reason(exc)}") from None
+            raise GraphRefuses(f"{self.path}: the graph refuses these inputs: {ort_reason(exc)}") from None
         return {spec.name: np.asarray(array) for spec, array in zip(self.outputs, arrays, strict=True)}
 
 
 def _refusals() -> tuple[type[Exception], ...]:
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel", "NoSuchFile", "NotImplemented")
-    return (state.RuntimeException, *(getattr(state, name) for name in names))
+    return ort_faults(state)
 
 
 def _spec(path: Path, value: Any) -> TensorSpec:
@@ -70,14 +84,6 @@ def _spec(path: Path, value: Any) -> TensorSpec:
     if spec.datatype == "BF16":
         raise BundleError(f"{path}: '{spec.name}': want a type that .npz files hold, found BF16; cast it in the graph")
     return spec
-
-
-def _check(path: Path, spec: TensorSpec, array: Array) -> None:
-    fits = len(spec.shape) == array.ndim and all(
-        want in (-1, got) for want, got in zip(spec.shape, array.shape, strict=True)
-    )
-    if not fits or array.dtype != DTYPES[spec.datatype]:
-        raise BundleError(f"{path}: input '{spec.name}': want {_kind(spec)}, found {array.dtype} {list(array.shape)}")
 
 
 def _kind(spec: TensorSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ class Session:
         except ChildFailed as exc:
             return [str(exc)]
         except Interrupted:
-            return ["interrupted before the camera ran"]
+            return []
         finally:
             self._children.close()  # after a failure, how the others end is of no interest
             self._http.close()
@@ -57,12 +58,15 @@ class Session:
         totals = self._totals()
         answers = self._folder / "answers.jsonl"
         result = score(read_answers(answers), truth) if answers.exists() else None
-        self._screen.console.print(table(totals, result, memory, pump.summary()))
-        return [*faults(totals, result), *self._children.close()]
+        failures = [*faults(totals, result), *self._children.close()]
+        self._screen.console.print(table(totals, result, memory, pump.summary(), failures))
+        return failures
 
     def _totals(self) -> Totals:
         path = self._folder / "totals.json"
         if not path.is_file():
+            if self._stop.is_set():
+                raise Interrupted
             raise ChildFailed(f"edge-camera left no {path}{self._children.all[-1].last_words()}")
         return read_totals(path, CAMERA)
 
@@ -127,7 +131,10 @@ class Session:
                 pump.ask_when_due(now)
             if (frames := self._http.frames_read(self._plan.ports.camera)) is not None:
                 bar.at(frames)
-            if self._stop.wait(_TICK_S) and (line := camera.stop()):
-                raise ChildFailed(line)
-        if camera.process.returncode:
+            if self._stop.wait(_TICK_S):
+                line = camera.stop()
+                # Within its first moments it has no handler of its own yet: that is in order, too.
+                if line and camera.process.returncode != -signal.SIGTERM:
+                    raise ChildFailed(line)
+        if camera.process.returncode and not self._stop.is_set():
             camera.check()
