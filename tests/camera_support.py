@@ -33,7 +33,7 @@ METADATA: dict[str, Any] = {
         "answer_boxes": "boxes",
         "answer_scores": "scores",
         "answer_classes": "classes",
-        "labels": "square,disc",
+        "labels": "square\ndisc",
     },
 }
 
@@ -79,6 +79,8 @@ class ModelServer(ThreadingHTTPServer):
         self.calls: list[str] = []
         self.connections: set[tuple[str, int]] = set()
         self.release = threading.Event()
+        self.asked = threading.Event()
+        self.strange: tuple[bytes, int | None] = (b"", None)
 
     @property
     def url(self) -> str:
@@ -110,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.deadlines.append(int(self.headers["X-Request-Timeout-Ms"]))
         shape = head["inputs"][0]["shape"]
         self.server.shapes.append(shape)
+        self.server.asked.set()
         boxes = find_square(np.frombuffer(body[length:], np.uint8).reshape(shape)[0])
         getattr(self, "_" + self.server.mode)(boxes)
 
@@ -135,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(200, head + tail, {HEADER: str(len(head))})
 
     def _slow(self, boxes: list[list[float]]) -> None:
-        self.server.release.wait(2.0)
+        self.server.release.wait(30)
         self._ok(boxes)
 
     def _busy(self, _: object) -> None:
@@ -161,6 +164,15 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.release.wait(0.02):
                 break
             self.wfile.write(b"x")
+
+    def _trickled_head(self, _: object) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+        while not self.server.release.wait(0.1):
+            self.wfile.write(b"x")
+
+    def _strange(self, _: object) -> None:
+        body, length = self.server.strange
+        self._reply(200, body, {} if length is None else {HEADER: str(length)})
 
     def _hangup(self, _: object) -> None:
         self.close_connection = True

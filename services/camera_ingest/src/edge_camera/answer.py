@@ -1,23 +1,21 @@
-"""What a model's outputs mean, as its metadata tells, and the answers read from them."""
+"""The answers in a model's reply. Whatever does not fit together is an error, never "nothing seen"."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edge_camera.card import AnswerError, Card
+
 Outputs = Mapping[str, npt.NDArray[Any]]
+_Floats = npt.NDArray[np.float64]
 
 # More answers than this in one frame are cut off: a broken threshold must not fill the uplink.
 MAX_ANSWERS = 200
-
-
-class AnswerError(ValueError):
-    """The model or its reply cannot be read by this client; the text names what was wanted and what came."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,118 +26,63 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     box: tuple[float, float, float, float] | None
 
 
-class _Tensor(msgspec.Struct, frozen=True):
-    name: str
-    shape: list[int]
-
-
-class _Metadata(msgspec.Struct, frozen=True):
-    name: str
-    versions: list[str]
-    inputs: list[_Tensor]
-    outputs: list[_Tensor]
-    parameters: dict[str, str | int | float | bool] = {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """How to ask one version of a model, and how to read it."""
-
-    version: str
-    image_input: str
-    batched: bool
-    max_side: int | None
-    boxes: str | None
-    scores: str
-    classes: str | None
-    labels: tuple[str, ...]
-
-    @property
-    def outputs(self) -> list[str]:
-        """The outputs to ask for."""
-        return [name for name in (self.boxes, self.scores, self.classes) if name is not None]
-
-
-def read_card(body: bytes) -> Card:
-    """Read the answer to `GET /v2/models/{m}`.
-
-    Raises:
-        AnswerError: not such a document, or a model that does not take pictures.
-    """
-    try:
-        meta = msgspec.json.decode(body, type=_Metadata)
-    except msgspec.DecodeError as exc:
-        raise AnswerError(f"model metadata: {exc}") from None
-    words = {key: str(value) for key, value in meta.parameters.items()}
-    task, image = words.get("task", ""), words.get("image_input", "")
-    if task not in {"detection", "classification"}:
-        raise AnswerError(f"model {meta.name}: want task detection or classification, found {task!r}")
-    shape = {tensor.name: tensor.shape for tensor in meta.inputs}.get(image)
-    if shape is None or len(shape) not in {3, 4}:
-        raise AnswerError(f"model {meta.name}: want an image input [n, h, w, 3], found {image!r} {shape}")
-    return Card(
-        version=meta.versions[-1] if meta.versions else "",
-        image_input=image,
-        batched=len(shape) == 4,
-        max_side=_whole(words.get("image_max_side")),
-        boxes=_output(meta, words, "answer_boxes") if task == "detection" else None,
-        scores=_output(meta, words, "answer_scores" if task == "detection" else "answer_probabilities"),
-        classes=_output(meta, words, "answer_classes") if task == "detection" else None,
-        labels=tuple(words["labels"].split(",")) if words.get("labels") else (),
-    )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() and int(text) > 0 else None
-
-
-def _output(meta: _Metadata, words: Mapping[str, str], key: str) -> str:
-    name = words.get(key, "")
-    if name not in {tensor.name for tensor in meta.outputs}:
-        raise AnswerError(f"model {meta.name}: parameter {key}: want one of its outputs, found {name!r}")
-    return name
-
-
 def read_answers(card: Card, outputs: Outputs, scale: float, size: tuple[int, int]) -> list[Answer]:
     """Read a reply's tensors as answers, best score first.
 
-    `scale` is sent pixels per pixel of the frame, `size` the frame's width and height: boxes are scaled back
-    and cut at the frame's edge.
+    Wanted are boxes [n, 4], scores [n] and classes [n], or probabilities [classes], each also with a leading
+    batch of one; scores are floats, classes whole numbers, and every value is finite. `scale` is sent pixels
+    per pixel of the frame, `size` the frame's width and height: boxes are scaled back and cut at its edge.
 
     Raises:
-        AnswerError: an output is missing, or shapes do not fit together.
+        AnswerError: an output is missing, or anything else is not so.
     """
     missing = [name for name in card.outputs if name not in outputs]
     if missing:
         raise AnswerError(f"reply: want outputs {card.outputs}, found {sorted(outputs)}")
-    scores = np.asarray(outputs[card.scores], dtype=np.float64)
+    scores = _floats(card.scores, outputs, "f", rank=1)
     if card.boxes is None or card.classes is None:
-        return _best_class(card, scores.reshape(-1))
-    boxes = np.asarray(outputs[card.boxes], dtype=np.float64)
-    classes = np.asarray(outputs[card.classes])
-    scores, classes = scores.reshape(-1), classes.reshape(-1)
-    if boxes.size != 4 * len(scores) or len(classes) != len(scores):
+        return [_best_class(card, scores)]
+    boxes = _floats(card.boxes, outputs, "iuf", rank=2)
+    classes = _floats(card.classes, outputs, "iuf", rank=1)
+    if boxes.shape != (len(scores), 4) or len(classes) != len(scores):
         raise AnswerError(f"reply: {len(scores)} scores, {len(classes)} classes, boxes {list(boxes.shape)}")
-    boxes = _to_frame(boxes.reshape(-1, 4), scale, size)
+    if (classes != np.floor(classes)).any():
+        raise AnswerError(f"reply: output {card.classes}: want whole numbers, found fractions")
+    boxes = _to_frame(boxes, scale, size)
     order = np.argsort(-scores, kind="stable")[:MAX_ANSWERS]
     return [
         Answer(label=_label(card, int(classes[i])), score=_score(scores[i]), box=tuple(boxes[i].tolist()))
         for i in order
-        if np.isfinite(scores[i]) and np.isfinite(boxes[i]).all()
     ]
 
 
-def _best_class(card: Card, scores: npt.NDArray[np.float64]) -> list[Answer]:
-    if scores.size == 0 or not np.isfinite(scores).all():
-        raise AnswerError("reply: want one finite score a class, found none or NaN")
+def _floats(name: str, outputs: Outputs, kinds: str, rank: int) -> _Floats:
+    """Return an output as float64 of `rank` axes, without its batch of one."""
+    array = outputs[name]
+    if array.dtype.kind not in kinds:
+        raise AnswerError(f"reply: output {name}: want numbers, found {array.dtype}")
+    if array.ndim == rank + 1 and len(array) == 1:
+        array = array[0]
+    if array.ndim != rank:
+        raise AnswerError(f"reply: output {name}: want {rank} axes, found {list(array.shape)}")
+    floats = array.astype(np.float64)
+    if not np.isfinite(floats).all():
+        raise AnswerError(f"reply: output {name}: want finite values, found NaN or infinity")
+    return floats
+
+
+def _best_class(card: Card, scores: _Floats) -> Answer:
+    if not scores.size:
+        raise AnswerError(f"reply: output {card.scores}: want one score a class, found none")
     best = int(np.argmax(scores))
-    return [Answer(label=_label(card, best), score=_score(scores[best]), box=None)]
+    return Answer(label=_label(card, best), score=_score(scores[best]), box=None)
 
 
-def _to_frame(boxes: npt.NDArray[np.float64], scale: float, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _to_frame(boxes: _Floats, scale: float, size: tuple[int, int]) -> _Floats:
     width, height = size
     limits = np.array([width, height, width, height], dtype=np.float64)
-    cut: npt.NDArray[np.float64] = np.clip(boxes / scale, 0.0, limits)
+    # Cut before scaling: what is far outside would overflow.
+    cut: _Floats = np.clip(boxes, 0.0, limits * scale) / scale
     return cut.round(1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 
 import cv2
@@ -36,7 +35,7 @@ _PAGE_THREADS = 4
 _METRICS_THREADS = 2
 # What is still being sent at the end is a picture or a page; a viewer that reads at all has it by then.
 _STOP_S = 2
-# A worker in the middle of a frame needs its deadline, and once more for a reply that trickles.
+# A worker in the middle of a frame needs its deadline, and once more when it connects anew.
 _DRAIN_FACTOR, _DRAIN_MORE_S = 2.0, 2.0
 
 
@@ -46,7 +45,7 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
     Raises:
         StartError: a source cannot be opened or a port is taken.
     """
-    gateway = settings.gateway or socket.gethostname()
+    gateway = settings.gateway_name
     sinks: list[Sink] = [StdoutSink()] if config.sinks.stdout else []
     # Frames are small and cameras many: OpenCV's own pool costs a third more CPU a frame than it saves in time.
     cv2.setNumThreads(1)

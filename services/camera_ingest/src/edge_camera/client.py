@@ -13,7 +13,9 @@ import numpy as np
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
-from edge_camera.answer import Answer, AnswerError, Card, read_answers, read_card
+from edge_camera.answer import Answer, read_answers
+from edge_camera.bounded import connection_pool
+from edge_camera.card import AnswerError, Card, read_card
 from edge_camera.frame import Frame, Pixels
 from edge_camera.wire import HEADER, decode_reply, encode_request
 from edge_common.clock import Clock
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 # A detector's reply is some kilobytes; a server that sends more than this is not one.
 MAX_REPLY_BYTES = 8 * 1024 * 1024
 _CHUNK = 256 * 1024
+# The reason of a failure is shown and logged; a strange server could make it megabytes.
+MAX_DETAIL = 300
 _STATES = {408: "timeout", 429: "rejected", 503: "rejected", 504: "timeout"}
 
 
@@ -62,7 +66,7 @@ class InferenceClient:
     """
 
     def __init__(self, url: str, model: str, deadline_s: float, max_side: int, clock: Clock) -> None:
-        self._pool = urllib3.connection_from_url(url, maxsize=1, retries=False)
+        self._pool = connection_pool(url)
         self._path = f"{urllib3.util.parse_url(url).path or ''}".rstrip("/") + f"/v2/models/{quote(model)}"
         self._deadline_s = deadline_s
         self._max_side = max_side
@@ -75,7 +79,7 @@ class InferenceClient:
         try:
             self._card = self._read_card(self._deadline_s)
         except (_FailedError, AnswerError) as exc:
-            log.warning("the model is not known yet: %s", exc)
+            log.warning("the model is not known yet: %.*s", MAX_DETAIL, exc)
 
     def ask(self, frame: Frame) -> Reply:
         """Return what the model says about `frame`, or why it says nothing; never raises for the world."""
@@ -84,10 +88,10 @@ class InferenceClient:
             asked = self._clock.monotonic()
             version, answers = self._infer(card, frame)
         except _FailedError as exc:
-            return Reply(state=exc.state, age_s=self._age(frame), detail=str(exc))
+            return Reply(state=exc.state, age_s=self._age(frame), detail=str(exc)[:MAX_DETAIL])
         except AnswerError as exc:
             self._card = None
-            return Reply(state=State.ERROR, age_s=self._age(frame), detail=str(exc))
+            return Reply(state=State.ERROR, age_s=self._age(frame), detail=str(exc)[:MAX_DETAIL])
         age, took = self._age(frame), self._clock.monotonic() - asked
         if age > self._deadline_s:
             late = f"the answer came after {age * 1000:.0f} ms, past the deadline"
@@ -134,7 +138,6 @@ class InferenceClient:
         self, method: str, path: str, left_s: float, headers: dict[str, str], parts: list[bytes | memoryview]
     ) -> tuple[bytes, str | None]:
         """Return the reply's body and its header length, or raise _FailedError; `left_s` bounds all of it."""
-        until = self._clock.monotonic() + left_s
         try:
             response = self._pool.urlopen(
                 method,
@@ -144,7 +147,7 @@ class InferenceClient:
                 timeout=urllib3.Timeout(total=left_s),
                 preload_content=False,
             )
-            body = self._body(response, until)
+            body = _body(response)
         except NewConnectionError as exc:
             raise _FailedError(State.ERROR, f"cannot connect: {exc}") from None
         except TimeoutError:
@@ -156,21 +159,19 @@ class InferenceClient:
             raise _FailedError(state, f"HTTP {response.status}: {body[:200].decode(errors='replace')}")
         return body, response.headers.get(HEADER)
 
-    def _body(self, response: urllib3.BaseHTTPResponse, until: float) -> bytes:
-        """Read the body piece by piece: the socket's timeout alone would let a trickle go on for ever."""
-        pieces, size = [], 0
-        try:
-            while piece := response.read1(_CHUNK):
-                pieces.append(piece)
-                size += len(piece)
-                if size > MAX_REPLY_BYTES:
-                    raise _FailedError(State.ERROR, f"the reply is over {MAX_REPLY_BYTES} bytes")
-                if self._clock.monotonic() > until:
-                    raise _FailedError(State.TIMEOUT, "the answer did not end within the deadline")
-            response.release_conn()
-        finally:
-            response.close()  # after release_conn the connection is the pool's again and stays open
-        return b"".join(pieces)
+
+def _body(response: urllib3.BaseHTTPResponse) -> bytes:
+    pieces, size = [], 0
+    try:
+        while piece := response.read1(_CHUNK):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_REPLY_BYTES:
+                raise _FailedError(State.ERROR, f"the reply is over {MAX_REPLY_BYTES} bytes")
+        response.release_conn()
+    finally:
+        response.close()  # after release_conn the connection is the pool's again and stays open
+    return b"".join(pieces)
 
 
 def fit(pixels: Pixels, side: int) -> tuple[Pixels, float]:

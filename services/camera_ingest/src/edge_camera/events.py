@@ -33,19 +33,13 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     p99: float | None
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class Summary(Totals, frozen=True, kw_only=True):
     """What a camera did since its last summary. `answers` counts answers by label, over every answered frame.
 
     A parcel seen in 40 frames is 40 answers here.
     """
 
     window_s: float
-    captured: int
-    replaced: int
-    fps: int
-    sent: int
-    answered: int
-    lost: dict[str, int]
     answers: dict[str, int]
     age_ms: Spread
 
@@ -165,13 +159,8 @@ def summarise(window_s: float, totals: Totals, labels: Counter[str], ages: list[
     """Put a window's counts into a summary; `ages` are p50, p95, p99 in seconds."""
     p50, p95, p99 = (None if age is None else round(age * 1000, 1) for age in ages)
     return Summary(
+        **msgspec.structs.asdict(totals),
         window_s=round(window_s, 3),
-        captured=totals.captured,
-        replaced=totals.replaced,
-        fps=totals.fps,
-        sent=totals.sent,
-        answered=totals.answered,
-        lost=totals.lost,
         answers=dict(sorted(labels.items())),
         age_ms=Spread(p50=p50, p95=p95, p99=p99),
     )

@@ -10,6 +10,8 @@ import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edge_camera.frame import Frame
 from edge_camera.metrics import CameraState, Cause, Metrics, Outcome
 from edge_camera.reservoir import Reservoir
@@ -18,9 +20,8 @@ from edge_camera.reservoir import Reservoir
 RECENT = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """A camera's counts at one moment."""
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """A camera's counts at one moment, or over a window."""
 
     captured: int
     replaced: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,3 +31,8 @@ class Settings:
     answers_max_bytes: int = setting(
         whole(1, 1 << 40), DEFAULT_ANSWERS_BYTES, help="bytes of the answers file; later answers are left out"
     )
+
+    @property
+    def gateway_name(self) -> str:
+        """The name in events: the one that was set, or the host's."""
+        return self.gateway or socket.gethostname()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class FileSource:
         capture, fps = open_video(self.path)
         pace = _Pace(self.clock, fps, enabled=not self.fast)
         try:
-            for index in _count():
+            for index in itertools.count():
                 if pace.wait(index, stop) or not capture.grab():
                     return
                 stamp = Stamp(monotonic=self.clock.monotonic(), wall=self.clock.time(), clock_synced=clock_synced())
@@ -126,10 +127,3 @@ def open_video(path: Path) -> tuple[cv2.VideoCapture, float]:
         log.warning("%s does not tell its frame rate; taking %g", path.name, FALLBACK_FPS)
         fps = FALLBACK_FPS
     return capture, fps
-
-
-def _count() -> Iterator[int]:
-    index = 0
-    while True:
-        yield index
-        index += 1

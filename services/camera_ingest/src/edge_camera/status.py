@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from edge_camera.events import Spread
 from edge_camera.live import Gallery, Screen
 from edge_camera.record import Record
@@ -19,14 +21,8 @@ def totals_document(records: list[Record]) -> dict[str, Any]:
 
 
 def _camera_totals(record: Record) -> dict[str, Any]:
-    totals = record.totals()
     return {
-        "captured": totals.captured,
-        "replaced": totals.replaced,
-        "fps": totals.fps,
-        "sent": totals.sent,
-        "answered": totals.answered,
-        "lost": totals.lost,
+        **msgspec.structs.asdict(record.totals()),
         "frame_age_ms": _spread(record, record.frame_age),
         "inference_ms": _spread(record, record.inference),
     }

@@ -20,47 +20,51 @@ _CSP = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
+_FRESH = {"Cache-Control": "no-store"}
 
 
 def create_app(gallery: Gallery, status: Callable[[], dict[str, Any]]) -> Flask:
     """Return the app; `status` gives the document of `/status`."""
     app = Flask("edge_camera", static_folder=None)
-    page = files("edge_camera").joinpath("page.html").read_bytes()
     _health(app)
     _errors(app)
+    _page(app, status)
+    _pictures(app, gallery)
+    return app
+
+
+def _page(app: Flask, status: Callable[[], dict[str, Any]]) -> None:
+    page = files("edge_camera").joinpath("page.html").read_bytes()
 
     @app.get("/")
     def index() -> ResponseReturnValue:
-        headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store"}
+        headers = {"Content-Security-Policy": _CSP, **_FRESH}
         return Response(page, mimetype="text/html", headers=headers)
 
     @app.get("/status")
     def current() -> ResponseReturnValue:
         return _json(status())
 
+
+def _pictures(app: Flask, gallery: Gallery) -> None:
     @app.get("/snapshot/<camera>.jpg")
     def snapshot(camera: str) -> ResponseReturnValue:
         _known(gallery, camera)
         jpeg = gallery.screens[camera].jpeg()
         if jpeg is None:
             raise NotFound(f"camera {camera} has given no frame yet")
-        return Response(jpeg, mimetype="image/jpeg", headers={"Cache-Control": "no-store"})
+        return Response(jpeg, mimetype="image/jpeg", headers=_FRESH)
 
     @app.get("/stream/<camera>")
     def stream(camera: str) -> ResponseReturnValue:
         _known(gallery, camera)
-        headers = {
-            "Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}",
-            "Cache-Control": "no-store",
-        }
+        headers = {"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}", **_FRESH}
         if request.method == "HEAD":
             return Response(headers=headers)
         pictures = gallery.watch(camera)
         if pictures is None:
             raise Overloaded("every place for live viewers is taken; close another stream")
         return Response(_Parts(pictures), headers=headers)
-
-    return app
 
 
 class _Parts(Iterator[bytes]):
@@ -109,4 +113,4 @@ def _known(gallery: Gallery, camera: str) -> None:
 
 def _json(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body = msgspec.json.encode(document)
-    return Response(body, status, mimetype="application/json", headers={"Cache-Control": "no-store", **(headers or {})})
+    return Response(body, status, mimetype="application/json", headers={**_FRESH, **(headers or {})})

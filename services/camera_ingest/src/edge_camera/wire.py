@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge_camera.answer import AnswerError, Card
+from edge_camera.card import AnswerError, Card, Shape, Version, decode
 from edge_camera.frame import Pixels
 from edge_common.errors import InvalidInput
 from edge_common.tensors import DTYPES, Array, TensorSpec, element_count, from_binary, from_json, to_binary
 
 HEADER = "Inference-Header-Content-Length"
+# BF16 would come as the bits of whole numbers; text and bools are no answers.
+_READABLE = DTYPES.keys() - {"BF16", "BYTES", "BOOL"}
 
 
 class _Parameters(msgspec.Struct, frozen=True):
@@ -22,13 +24,13 @@ class _Parameters(msgspec.Struct, frozen=True):
 class _Output(msgspec.Struct, frozen=True):
     name: str
     datatype: str
-    shape: list[int]
+    shape: Shape
     parameters: _Parameters = _Parameters()
     data: Any = None
 
 
 class _Reply(msgspec.Struct, frozen=True):
-    model_version: str
+    model_version: Version
     outputs: list[_Output]
 
 
@@ -66,12 +68,12 @@ def decode_reply(body: bytes, json_length: str | None) -> tuple[str, dict[str, A
     length = len(body) if json_length is None else _whole(json_length)
     if not 0 <= length <= len(body):
         raise AnswerError(f"reply: {HEADER} {json_length!r} does not fit a body of {len(body)} bytes")
-    try:
-        reply = msgspec.json.decode(memoryview(body)[:length], type=_Reply)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise AnswerError(f"reply: {exc}") from None
-    arrays, at = {}, length
+    reply = decode(memoryview(body)[:length], _Reply, "reply")
+    arrays: dict[str, Array] = {}
+    at = length
     for output in reply.outputs:
+        if output.name in arrays:
+            raise AnswerError(f"reply: output {output.name:.60}: want it once, found it twice")
         arrays[output.name], at = _array(output, body, at)
     if at != len(body):
         raise AnswerError(f"reply: {len(body) - at} bytes after its last output")
@@ -85,8 +87,8 @@ def _whole(text: str) -> int:
 def _array(output: _Output, body: bytes, at: int) -> tuple[Array, int]:
     spec = TensorSpec(output.name, output.datatype, tuple(output.shape))
     size = output.parameters.binary_data_size
-    if output.datatype not in DTYPES:
-        raise AnswerError(f"reply: output {output.name}: unknown datatype {output.datatype[:20]}")
+    if output.datatype not in _READABLE:
+        raise AnswerError(f"reply: output {output.name}: want numbers, found datatype {output.datatype[:20]}")
     if size is not None and not 0 <= size <= len(body) - at:
         raise AnswerError(f"reply: output {output.name}: {size} bytes told, {len(body) - at} there")
     try:
@@ -94,5 +96,5 @@ def _array(output: _Output, body: bytes, at: int) -> tuple[Array, int]:
         if size is None:
             return from_json(spec, output.shape, output.data), at
         return from_binary(spec, output.shape, memoryview(body)[at : at + size]), at + size
-    except InvalidInput as exc:
+    except (InvalidInput, RecursionError) as exc:
         raise AnswerError(f"reply: {exc}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from typing import Any
 
 from edge_inference.headers import request_id_of
@@ -19,6 +18,9 @@ class AccessLog:
         self.rate = rate
 
     def note(self, environ: dict[str, Any], status: int, timing: Timing, seconds: float) -> None:
+        # Imported here: by default no call is logged.
+        import random
+
         if random.random() >= self.rate:
             return
         log.info(

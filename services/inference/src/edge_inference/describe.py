@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_common.manifest import Metric
 from edge_common.tensors import TensorSpec
+from edge_inference.example import example
 from edge_inference.metrics import Histogram
 from edge_inference.service import LOADING, Service
 
@@ -25,13 +27,13 @@ def metadata(service: Service) -> dict[str, Any]:
 
 
 def parameters(service: Service) -> dict[str, str]:
-    """What a client needs to read the answers, all strings."""
+    """What a client needs to read the answers, all strings; `labels` as in labels.txt, one a line."""
     bundle = service.bundle
     facts = {
         "task": bundle.task,
         "description": bundle.description,
         "sha256": bundle.sha256 or "",
-        "labels": ",".join(bundle.labels),
+        "labels": "\n".join(bundle.labels),
         **{f"answer_{key}": output for key, output in bundle.answer.outputs().items()},
     }
     if bundle.image is not None:
@@ -60,10 +62,11 @@ def statistics(service: Service) -> dict[str, Any]:
     """Triton's statistics extension."""
     recorder = service.recorder
     sums = recorder.sums()
-    zero = (0, 0)
+    # There is no response cache to hit or miss.
+    none = {"count": 0, "ns": 0}
 
     def entry(key: str) -> dict[str, int]:
-        count, nanoseconds = sums.get(key, zero)
+        count, nanoseconds = sums[key]
         return {"count": count, "ns": nanoseconds}
 
     return {
@@ -81,8 +84,8 @@ def statistics(service: Service) -> dict[str, Any]:
                     "compute_input": entry("decode"),
                     "compute_infer": entry("run"),
                     "compute_output": entry("encode"),
-                    "cache_hit": entry("none"),
-                    "cache_miss": entry("none"),
+                    "cache_hit": none,
+                    "cache_miss": none,
                 },
                 "batch_stats": [],
                 "memory_usage": [],
@@ -106,7 +109,10 @@ def index(service: Service) -> list[dict[str, str]]:
 
 
 def status(service: Service, now: float) -> dict[str, Any]:
-    """What the page shows; latencies in ms."""
+    """What the page shows: latencies in ms and counts per bucket, both since the start, and a sample to try.
+
+    Raises nothing for a bundle without samples or a model that is not ready: `example` is None then.
+    """
     recorder, report = service.recorder, service.report
     card = service.bundle.source
     return {
@@ -123,13 +129,22 @@ def status(service: Service, now: float) -> dict[str, Any]:
         "selfcheck": None
         if report is None
         else {"samples": report.samples, "p95_ms": report.p95_ms, "memory_mb": report.memory_mb},
-        "metric": None
-        if card.metric is None
-        else {"name": card.metric.name, "value": card.metric.converted or card.metric.original},
+        "metric": _metric(card.metric),
         "framework": card.framework,
         "parameters": parameters(service),
-        "buckets": {"bounds": list(recorder.duration.bounds), "counts": list(recorder.duration.counts)},
+        "buckets": {
+            "bounds": list(recorder.duration.bounds),
+            "counts": list(recorder.duration.counts),
+            "run_counts": list(recorder.stages["run"].counts),
+        },
+        "example": example(service),
     }
+
+
+def _metric(metric: Metric | None) -> dict[str, Any] | None:
+    if metric is None:
+        return None
+    return {"name": metric.name, "value": metric.original if metric.converted is None else metric.converted}
 
 
 def _latencies(histogram: Histogram) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ import ctypes
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,8 +14,10 @@ import onnxruntime as ort
 from edge_common.errors import InvalidInput, StartError
 from edge_common.ortreason import ort_reason
 from edge_common.tensors import DTYPES, Array, graph_tensor
-from edge_inference.cache import GraphCache
 from edge_inference.ortfaults import ORT_FAULTS
+
+if TYPE_CHECKING:
+    from edge_inference.cache import GraphCache
 
 _NO_MEMORY = ("bad_alloc", "allocate memory", "Failed to allocate")
 _BF16 = 16  # onnx.TensorProto.BFLOAT16
@@ -45,7 +47,7 @@ class Engine:
             StartError: ONNX Runtime refuses the file; the text is its reason, in one line.
         """
         started = time.perf_counter()
-        cache = GraphCache(cache_dir, name or model.stem, sha256, threads) if cache_dir else None
+        cache = _cache(cache_dir, name or model.stem, sha256, threads) if cache_dir else None
         optimised = cache.find() if cache else None
         try:
             session = _session(optimised or model, threads, optimised is not None, None)
@@ -92,6 +94,13 @@ class Engine:
             else np.zeros([1 if dim < 0 else dim for dim in spec.shape], DTYPES[spec.datatype])
             for spec in self.inputs
         }
+
+
+def _cache(directory: Path, name: str, sha256: str, threads: int) -> GraphCache:
+    # Imported here: it brings tempfile and shutil, which a service without a cache never needs.
+    from edge_inference.cache import GraphCache
+
+    return GraphCache(directory, name, sha256, threads)
 
 
 def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) -> ort.InferenceSession:

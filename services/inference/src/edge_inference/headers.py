@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Any, NoReturn
 
 from edge_common.errors import EdgeError, InvalidInput
@@ -27,7 +27,7 @@ def request_id_of(environ: Environ) -> str:
     if known is None:
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         clean = "".join(c for c in sent[:MAX_REQUEST_ID] if c.isascii() and c.isprintable())
-        known = environ[_ID_KEY] = clean or secrets.token_hex(8)
+        known = environ[_ID_KEY] = clean or os.urandom(8).hex()
     return known
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 # One BLAS pool more would only fight ONNX Runtime's for the same quota; numpy reads it at import.
@@ -24,6 +22,7 @@ from edge_common.flags import Parser
 from edge_common.httpengine import WsgiApp
 from edge_common.server import Server, raise_file_limit
 from edge_common.settings import add_flags, load_settings
+from edge_common.stop import Stop
 from edge_inference.cpu import cpu_limit
 from edge_inference.front import Front
 from edge_inference.memory import give_back, one_heap
@@ -135,16 +134,15 @@ class Process:
         )
         self._metrics = Server(lambda *call: _scrape(service)(*call), settings.host, settings.metrics_port, threads=4)
         service.metrics_port = self._metrics.port
-        self._stop = threading.Event()
-        self._signals = 0
+        self._stop = Stop()
         self._code = 0
 
     def run(self) -> int:
         """Serve until stopped and return the exit code."""
+        # Before all else: as a container's first process, this one would not be ended by a signal without a handler.
+        self._stop.listen()
         for server in (self._metrics, self._server):
             server.start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
         log.info("listening on port %d, metrics on port %d", self._server.port, self._metrics.port)
         threading.Thread(target=self._load, name="load", daemon=True).start()
         seen = given = self._service.recorder.total
@@ -154,7 +152,7 @@ class Process:
                 give_back()
                 given = seen
         self._drain()
-        return self._code
+        return self._code or (CRASHED if self._stop.broken else 0)
 
     def _load(self) -> None:
         from edge_inference.selfcheck import CheckFailed
@@ -173,7 +171,7 @@ class Process:
             if not loaded:
                 # Nothing above caught it: the thread's traceback goes to stderr, and the process must not linger.
                 self._code = self._code or CRASHED
-                self._stop.set()
+                self._stop.tell()
 
     def _end(self, code: int, why: str) -> None:
         self._code = code
@@ -181,12 +179,6 @@ class Process:
 
     def _names(self) -> dict[str, str]:
         return {"model": self._service.bundle.name, "version": self._service.bundle.version}
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._signals += 1
-        if self._signals > 1:
-            os._exit(128 + number)
-        self._stop.set()
 
     def _drain(self) -> None:
         """Not ready, wait for proxies, refuse new work, finish the old, close."""

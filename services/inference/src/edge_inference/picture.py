@@ -24,6 +24,8 @@ _DAMAGED = (
     OverflowError,
     struct.error,
     Image.DecompressionBombError,
+    # Where warnings are errors.
+    Warning,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 import orjson
@@ -31,6 +32,8 @@ class Predictor:
         settings = service.settings
         self._bundle = service.bundle
         self._max_pixels = settings.max_pixels
+        # What Pillow thinks of a client's picture is no line of the log.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         # A picture of a hundred kilobytes can unpack to a hundred megabytes: one at a time.
         self._decoding = Gate(1, settings.max_queue, settings.queue_wait_ms / 1000)
 
