@@ -22,7 +22,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _MODULE = "granian._granian"
 # Its allocator keeps what bodies took in a heap per core, and gives it back only while it is used. With one heap and
 # a thread that gives back, belt-detector is at 109 MB ten seconds after 300 clients' frames instead of 300, at the
-# same speed (benchmarks/README.md, "A burst").
+# same speed (measured as `burst` in benchmarks does, with larger frames).
 _ALLOCATOR = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true"
 # What PEP 3333 asks for beyond the engine's own keys; the engine ends the input itself.
 _ENVIRON: dict[str, Any] = {
