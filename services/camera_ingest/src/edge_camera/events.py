@@ -33,15 +33,25 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     p99: float | None
 
 
-class Summary(Totals, frozen=True, kw_only=True):
-    """What a camera did since its last summary. `answers` counts answers by label, over every answered frame.
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """How some values were spread; null while there is none."""
 
-    A parcel seen in 40 frames is 40 answers here.
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    max: float | None
+
+
+class Summary(Totals, frozen=True, kw_only=True):
+    """What a camera did since its last summary, over every answered frame: answers by label, and their scores.
+
+    A parcel seen in 40 frames is 40 answers here. Ages are in milliseconds.
     """
 
     window_s: float
     answers: dict[str, int]
-    age_ms: Spread
+    scores: dict[str, Figures]
+    age_ms: Figures
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,14 +163,3 @@ class Changes:
             return False
         self._last, self._told = seen, now
         return True
-
-
-def summarise(window_s: float, totals: Totals, labels: Counter[str], ages: list[float | None]) -> Summary:
-    """Put a window's counts into a summary; `ages` are p50, p95, p99 in seconds."""
-    p50, p95, p99 = (None if age is None else round(age * 1000, 1) for age in ages)
-    return Summary(
-        **msgspec.structs.asdict(totals),
-        window_s=round(window_s, 3),
-        answers=dict(sorted(labels.items())),
-        age_ms=Spread(p50=p50, p95=p95, p99=p99),
-    )

@@ -18,10 +18,19 @@ class Reservoir:
         self._capacity = capacity
         self._random = random.Random(seed)
         self.count = 0
+        self.total = 0.0
+        self.largest: float | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of every value, kept or not; None while there is none."""
+        return self.total / self.count if self.count else None
 
     def add(self, value: float) -> None:
         """Take one value in."""
         self.count += 1
+        self.total += value
+        self.largest = value if self.largest is None else max(value, self.largest)
         if len(self._values) < self._capacity:
             self._values.append(value)
             return

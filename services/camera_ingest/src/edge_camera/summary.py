@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import msgspec
 
 from edge_camera.client import Reply, State
-from edge_camera.events import Summary, summarise
+from edge_camera.events import Figures, Summary
 from edge_camera.record import Record
 from edge_camera.reservoir import Reservoir
 
-# Labels counted by name in a window; a model has at most some hundred, a broken one must not fill memory.
-MAX_LABELS = 1000
+# Labels told by name in a window; a model has at most some hundred, a broken one must not fill memory or an uplink.
+MAX_LABELS = 200
+# Values kept of each for its percentiles: a minute at 30 frames a second is 1,800 of them.
+_AGES, _SCORES = 2000, 500
 
 
 class Window:
@@ -24,18 +26,20 @@ class Window:
     def _begin(self, now: float) -> None:
         self._start = now
         self._before = self._record.totals()
-        self._labels: Counter[str] = Counter()
-        self._ages = Reservoir(2000)
+        self._scores: dict[str, Reservoir] = {}
+        self._ages = Reservoir(_AGES)
 
     def add(self, reply: Reply) -> None:
         """Count one asked frame."""
         self.state = reply.state
         if reply.state is not State.OK:
             return
-        self._ages.add(reply.age_s)
+        self._ages.add(reply.age_s * 1000)
         for answer in reply.answers:
-            if answer.label in self._labels or len(self._labels) < MAX_LABELS:
-                self._labels[answer.label] += 1
+            if answer.label not in self._scores and len(self._scores) < MAX_LABELS:
+                self._scores[answer.label] = Reservoir(_SCORES)
+            if answer.label in self._scores:
+                self._scores[answer.label].add(answer.score)
 
     def age(self, now: float) -> float:
         """Seconds since the window began."""
@@ -44,6 +48,19 @@ class Window:
     def close(self, now: float) -> Summary:
         """Return the window's summary and begin the next."""
         totals = self._record.totals().since(self._before)
-        result = summarise(self.age(now), totals, self._labels, self._ages.percentiles(50, 95, 99))
+        by_label = sorted(self._scores.items())
+        result = Summary(
+            **msgspec.structs.asdict(totals),
+            window_s=round(self.age(now), 3),
+            answers={label: scores.count for label, scores in by_label},
+            scores={label: _figures(scores, 4) for label, scores in by_label},
+            age_ms=_figures(self._ages, 1),
+        )
         self._begin(now)
         return result
+
+
+def _figures(values: Reservoir, digits: int) -> Figures:
+    found = [values.mean, *values.percentiles(50, 95), values.largest]
+    mean, p50, p95, largest = (None if value is None else round(value, digits) for value in found)
+    return Figures(mean=mean, p50=p50, p95=p95, max=largest)
