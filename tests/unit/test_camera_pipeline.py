@@ -27,6 +27,7 @@ from edge_camera.record import Record
 from edge_camera.sampler import RateLimit
 from edge_camera.status import status_document, totals_document
 from edge_camera.summary import Window
+from edge_camera.turns import Turns
 from edge_camera.view import create_app
 from edge_common.errors import StartError
 
@@ -109,6 +110,7 @@ class Bench:
     clock: FakeClock = field(default_factory=FakeClock)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     events: list[Event] = field(default_factory=list)
+    turns: Turns = field(default_factory=lambda: Turns(1))
 
     def __post_init__(self) -> None:
         self.record = Record("dock-3", Metrics(self.registry, ["dock-3"], ["stdout"]))
@@ -124,6 +126,9 @@ class Bench:
             mailbox=mailbox,
             record=self.record,
             limit=RateLimit(self.fps),
+            turns=self.turns,
+            deadline_s=0.5,
+            newest=not source.waits,
             client=self.client,
             maker=EventMaker("gw-1", "dock-3", "m"),
             changes=Changes(10),
@@ -287,3 +292,56 @@ def test_errors_are_json(method: str, path: str, status: int) -> None:
     reply = create_app(Bench().gallery, dict).test_client().open(path, method=method)
     assert reply.status_code == status
     assert reply.get_json().keys() == {"error", "code"}
+
+
+class NoTurns(Turns):
+    """Other cameras have every turn."""
+
+    def enter(self, camera: str, timeout_s: float) -> bool:
+        assert camera == "dock-3" and 0 < timeout_s <= 0.5
+        return False
+
+
+def test_without_a_turn_a_frame_is_lost_as_busy_and_never_as_nothing_seen() -> None:
+    bench = Bench(turns=NoTurns(1))
+    bench.run(ScriptedSource(bench.clock, 5), [State.OK])
+    totals = totals_document([bench.record])["cameras"]["dock-3"]
+    assert_books_close(totals)
+    assert (totals["lost"]["busy"], totals["answered"], bench.client.asked) == (5, 0, 0)
+    assert {event.state for event in bench.events if event.kind == "detection"} == {State.REJECTED}
+
+
+def test_a_frame_that_waited_for_its_turn_gives_way_to_a_newer_one() -> None:
+    bench = Bench()
+    mailbox = Mailbox[Frame]()
+
+    class SlowTurns(Turns):
+        def enter(self, camera: str, timeout_s: float) -> bool:
+            bench.record.captured(make_frame(bench.clock, 1), replaced=mailbox.put(make_frame(bench.clock, 1)))
+            return super().enter(camera, timeout_s)
+
+    bench.client = ScriptedClient(bench.clock, [State.OK])
+    worker = Worker(
+        mailbox=mailbox,
+        record=bench.record,
+        limit=RateLimit(240),
+        turns=SlowTurns(1),
+        deadline_s=0.5,
+        newest=True,
+        client=bench.client,
+        maker=EventMaker("gw-1", "dock-3", "m"),
+        changes=Changes(10),
+        emit=bench.emit,
+        watchers=[],
+        clock=bench.clock,
+        summary_s=60,
+        window=Window(bench.record, bench.clock.monotonic()),
+    )
+    first = make_frame(bench.clock, 0)
+    bench.record.captured(first, replaced=False)
+    worker.handle(first)
+    (event,) = bench.events
+    assert event.frame is not None and event.frame.seq == 1
+    totals = totals_document([bench.record])["cameras"]["dock-3"]
+    assert_books_close(totals)
+    assert (totals["captured"], totals["replaced"], totals["sent"]) == (2, 1, 1)

@@ -25,6 +25,7 @@ from edge_camera.sinks.stdout import StdoutSink
 from edge_camera.source import FileSource, open_video
 from edge_camera.status import status_document
 from edge_camera.summary import Window
+from edge_camera.turns import Turns
 from edge_camera.view import create_app
 from edge_common.clock import Clock
 from edge_common.errors import StartError
@@ -90,6 +91,7 @@ class _Lanes:
         self._gateway, self._gallery, self._fanout = gateway, gallery, fanout
         self._clock, self._answers = clock, answers
         self.halt = threading.Event()
+        self._turns = Turns(inference.max_in_flight)
 
     def make(self, camera: Camera) -> Lane:
         """Return the lane of `camera`; its screen joins the gallery."""
@@ -102,6 +104,10 @@ class _Lanes:
             mailbox=mailbox,
             record=record,
             limit=RateLimit(camera.fps),
+            turns=self._turns,
+            deadline_s=self._inference.deadline_ms / 1000,
+            # A file read as fast as it is answered skips nothing.
+            newest=not reader.source.waits,
             client=self._client(camera),
             maker=EventMaker(self._gateway, camera.name, self._inference.model),
             changes=Changes(camera.keepalive_s),

@@ -25,6 +25,7 @@ class Inference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     model: str
     deadline_ms: int = 500
+    max_in_flight: int = 2
 
 
 class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +90,7 @@ def _inference_faults(inference: Inference) -> list[tuple[str, str, object]]:
         (_is_http(inference.url), "inference.url", "http://HOST:PORT", inference.url),
         (bool(_LABEL.fullmatch(inference.model)), "inference.model", "an RFC 1123 label", inference.model),
         (1 <= inference.deadline_ms <= 60_000, "inference.deadline_ms", "1 to 60000", inference.deadline_ms),
+        (1 <= inference.max_in_flight <= 64, "inference.max_in_flight", "1 to 64", inference.max_in_flight),
     ]
     return [(key, wanted, found) for good, key, wanted, found in checks if not good]
 

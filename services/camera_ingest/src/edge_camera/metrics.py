@@ -21,9 +21,13 @@ class Outcome(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a frame has no answer. `decode` never became a frame; the others were sent."""
+    """Why a frame has no answer. `decode` never became a frame; the others were sent, or should have been.
+
+    `busy`: the model's turns were all taken by other cameras until the deadline.
+    """
 
     STALE = "stale"
+    BUSY = "busy"
     DECODE = "decode"
     TIMEOUT = "timeout"
     REJECTED = "rejected"

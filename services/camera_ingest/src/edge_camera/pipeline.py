@@ -18,6 +18,7 @@ from edge_camera.record import Record
 from edge_camera.sampler import RateLimit
 from edge_camera.source import Source
 from edge_camera.summary import Window
+from edge_camera.turns import Turns
 from edge_common.clock import Clock
 from edge_common.errors import StartError
 
@@ -83,6 +84,9 @@ class Worker:
     mailbox: Mailbox[Frame]
     record: Record
     limit: RateLimit
+    turns: Turns
+    deadline_s: float
+    newest: bool
     client: Asker
     maker: EventMaker
     changes: Changes
@@ -111,19 +115,37 @@ class Worker:
         if not self.limit.admit(frame.position_s):
             self.record.skipped()
             return
-        self.record.sent()
-        reply = self.client.ask(frame)
+        frame, reply = self._ask(frame)
         now = self.clock.monotonic()
-        if reply.state is State.OK:
-            self.record.answered(reply.age_s, reply.inference_s, now)
-        else:
-            self.record.lost(Cause(reply.state.value))
         self._log_change(reply)
         self.window.add(reply)
         if self.changes.worth_telling(reply, now):
             self.emit(self.maker.detection(frame, reply))
         for watch in self.watchers:
             watch(frame, reply)
+
+    def _ask(self, frame: Frame) -> tuple[Frame, Reply]:
+        """Wait for a turn and ask about the newest frame there is by then; count how it ended."""
+        age = self.clock.monotonic() - frame.stamp.monotonic
+        if not self.turns.enter(self.record.camera, self.deadline_s - age):
+            self.record.sent()
+            self.record.lost(Cause.BUSY)
+            age = self.clock.monotonic() - frame.stamp.monotonic
+            return frame, Reply(state=State.REJECTED, age_s=age, detail="other cameras had every turn at the model")
+        try:
+            newer = self.mailbox.take(0) if self.newest else None
+            if newer is not None:
+                self.record.replaced()
+                frame = newer
+            self.record.sent()
+            reply = self.client.ask(frame)
+        finally:
+            self.turns.leave()
+        if reply.state is State.OK:
+            self.record.answered(reply.age_s, reply.inference_s, self.clock.monotonic())
+        else:
+            self.record.lost(Cause(reply.state.value))
+        return frame, reply
 
     def _log_change(self, reply: Reply) -> None:
         if reply.state is not self.last_state:

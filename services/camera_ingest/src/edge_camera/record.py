@@ -68,6 +68,11 @@ class Record:
                 self._frame(Outcome.REPLACED)
         self.metrics.last_frame.labels(self.camera).set(frame.stamp.wall)
 
+    def replaced(self) -> None:
+        """A newer frame took the place of one that waited for its turn."""
+        with self._lock:
+            self._frame(Outcome.REPLACED)
+
     def skipped(self) -> None:
         """The fps limit kept a frame back."""
         with self._lock:

@@ -1,0 +1,49 @@
+"""Who may ask next, when several cameras share one model."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Turns:
+    """At most `limit` questions at once; the camera that was served longest ago goes first.
+
+    So a camera of 30 frames a second and one of 1 get the same share of a busy model: each has one frame waiting,
+    and the fast one's next frame queues behind the slow one's.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._free = limit
+        self._waiting: set[str] = set()
+        self._served: dict[str, int] = {}
+        self._count = 0
+        self._cond = threading.Condition()
+
+    def enter(self, camera: str, timeout_s: float) -> bool:
+        """Wait for a turn; return False when none came in time. Every turn needs its `leave`."""
+        with self._cond:
+            self._waiting.add(camera)
+            mine = self._cond.wait_for(lambda: self._free > 0 and self._next() == camera, max(0.0, timeout_s))
+            self._waiting.discard(camera)
+            if mine:
+                self._free -= 1
+                self._count += 1
+                self._served[camera] = self._count
+            # Who is next has changed, and perhaps a second place is free.
+            self._cond.notify_all()
+            return mine
+
+    def leave(self) -> None:
+        """The question is answered, or given up."""
+        with self._cond:
+            self._free += 1
+            self._cond.notify_all()
+
+    @property
+    def waiting(self) -> int:
+        """Cameras that wait for a turn."""
+        with self._cond:
+            return len(self._waiting)
+
+    def _next(self) -> str:
+        return min(self._waiting, key=lambda camera: self._served.get(camera, 0))
