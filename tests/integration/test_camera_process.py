@@ -90,6 +90,30 @@ def test_a_clip_is_answered_frame_by_frame(tmp_path: Path, server: ModelServer, 
     assert outcome.totals["inference_ms"]["p50"] <= outcome.totals["frame_age_ms"]["p99"]
 
 
+def test_a_candidate_takes_its_share_of_the_frames(tmp_path: Path, server: ModelServer, clip: Path) -> None:
+    with model_server() as candidate:
+        candidate.version = "2.0.0"
+        config = _config(tmp_path, server.url, clip, 'speed = "fast"\n', 5000)
+        split = f'candidate = {{url = "{candidate.url}", mode = "split", share = 0.2}}\n[[camera]]'
+        config.write_text(config.read_text().replace("[[camera]]", split))
+        outcome = Outcome(tmp_path, config)
+    assert outcome.totals["answered"] == 30
+    assert (len(server.shapes), len(candidate.shapes)) == (24, 6)
+    assert outcome.states("detection") == {"ok"}
+
+
+def test_a_candidate_that_hangs_in_the_shadow_changes_nothing(tmp_path: Path, server: ModelServer, clip: Path) -> None:
+    with model_server() as candidate:
+        candidate.mode = "slow"
+        config = _config(tmp_path, server.url, clip, 'speed = "fast"\n')
+        config.write_text(
+            config.read_text().replace("[[camera]]", f'candidate = {{url = "{candidate.url}"}}\n[[camera]]')
+        )
+        outcome = Outcome(tmp_path, config)
+    assert outcome.totals["answered"] == len(server.shapes) == 30
+    assert 1 <= len(candidate.shapes) < 30
+
+
 def test_natural_speed_takes_the_clip_s_own_time(tmp_path: Path, server: ModelServer, clip: Path) -> None:
     outcome = Outcome(tmp_path, _config(tmp_path, server.url, clip, deadline_ms=5000))
     assert outcome.totals["captured"] == 30

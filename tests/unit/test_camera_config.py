@@ -45,7 +45,23 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         pytest.param(
             INFERENCE + "deadline_ms = 0\n" + CAMERA, ["inference.deadline_ms", "1 to 60000", "0"], id="deadline"
         ),
-        pytest.param(INFERENCE + 'candidate = "x"\n' + CAMERA, ["inference.candidate", "unknown key"], id="candidate"),
+        pytest.param(INFERENCE + "candidate = 'x'\n" + CAMERA, ["inference.candidate", "a table", "x"], id="candidate"),
+        pytest.param(
+            INFERENCE + "candidate = {url = 'tcp://a'}\n" + CAMERA,
+            ["inference.candidate.url", "http"],
+            id="candidate url",
+        ),
+        pytest.param(
+            INFERENCE + "candidate = {url = 'http://a', mode = 'both'}\n" + CAMERA,
+            ["candidate.mode", "split"],
+            id="candidate mode",
+        ),
+        pytest.param(
+            INFERENCE + "candidate = {url = 'http://a', share = 1.5}\n" + CAMERA,
+            ["candidate.share", "0 to 1"],
+            id="candidate share",
+        ),
+        pytest.param(INFERENCE + "max_in_flight = 0\n" + CAMERA, ["max_in_flight", "1 to 64"], id="in flight"),
         pytest.param(INFERENCE + CAMERA + "fsp = 5\n", ["camera[0].fsp", "unknown key", "fps"], id="typo"),
         pytest.param(INFERENCE + CAMERA + "motion = {}\n", ["camera[0].motion", "unknown key"], id="motion"),
         pytest.param(INFERENCE + CAMERA + "mask = []\n", ["camera[0].mask", "unknown key"], id="mask"),

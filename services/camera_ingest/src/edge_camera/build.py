@@ -8,6 +8,7 @@ import cv2
 from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
 
 from edge_camera.answers_file import AnswersFile
+from edge_camera.candidate import Asker, Shadow, Share, Split
 from edge_camera.client import InferenceClient
 from edge_camera.config import Camera, Config, Inference
 from edge_camera.events import Changes, EventMaker
@@ -16,7 +17,7 @@ from edge_camera.ingest import Fanout, Ingest, Lane
 from edge_camera.live import Gallery, Screen
 from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import Metrics
-from edge_camera.pipeline import Reader, Worker
+from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
 from edge_camera.sampler import RateLimit
 from edge_camera.settings import Settings
@@ -36,6 +37,8 @@ _PAGE_THREADS = 4
 _METRICS_THREADS = 2
 # What is still being sent at the end is a picture or a page; a viewer that reads at all has it by then.
 _STOP_S = 2
+# A shadow asks once the main answer is there: its deadline counts from the frame, too.
+_SHADOW_FACTOR = 3.0
 # A worker in the middle of a frame needs its deadline, and once more when it connects anew.
 _DRAIN_FACTOR, _DRAIN_MORE_S = 2.0, 2.0
 
@@ -100,6 +103,10 @@ class _Lanes:
         screen = Screen(record=record, quality=self._settings.jpeg_quality)
         self._gallery.screens[camera.name] = screen
         reader = Reader(source=self._source(camera), mailbox=mailbox, record=record, stop=self.halt)
+        shadow = self._shadow(camera)
+        watchers: list[Watcher] = [screen.show]
+        watchers += [] if self._answers is None else [self._answers.write]
+        watchers += [] if shadow is None else [shadow.show]
         worker = Worker(
             mailbox=mailbox,
             record=record,
@@ -112,12 +119,12 @@ class _Lanes:
             maker=EventMaker(self._gateway, camera.name, self._inference.model),
             changes=Changes(camera.keepalive_s),
             emit=self._fanout,
-            watchers=[screen.show] if self._answers is None else [screen.show, self._answers.write],
+            watchers=watchers,
             clock=self._clock,
             summary_s=self._settings.summary_s,
             window=Window(record, self._clock.monotonic()),
         )
-        return Lane(reader=reader, worker=worker)
+        return Lane(reader=reader, worker=worker, shadow=shadow)
 
     def _source(self, camera: Camera) -> FileSource:
         # A file that cannot be read will not come back like a camera: say so before anything starts.
@@ -129,6 +136,24 @@ class _Lanes:
         fast = camera.speed == "fast"
         return FileSource(camera=camera.name, path=camera.path, clock=self._clock, loop=camera.loop, fast=fast)
 
-    def _client(self, camera: Camera) -> InferenceClient:
-        ask = self._inference
-        return InferenceClient(ask.url, ask.model, ask.deadline_ms / 1000, camera.max_side, self._clock)
+    def _client(self, camera: Camera) -> Asker:
+        ask, candidate = self._inference, self._inference.candidate
+        main = self._client_of(ask.url, camera, 1.0)
+        if candidate is None or candidate.mode != "split":
+            return main
+        return Split(main=main, candidate=self._client_of(candidate.url, camera, 1.0), share=Share(candidate.share))
+
+    def _shadow(self, camera: Camera) -> Shadow | None:
+        candidate = self._inference.candidate
+        if candidate is None or candidate.mode != "shadow":
+            return None
+        return Shadow(
+            candidate=self._client_of(candidate.url, camera, _SHADOW_FACTOR),
+            share=Share(candidate.share),
+            count=lambda agreement, number: self._metrics.shadow.labels(agreement.value).inc(number),
+            took=self._metrics.inference.labels("candidate").observe,
+        )
+
+    def _client_of(self, url: str, camera: Camera, factor: float) -> InferenceClient:
+        deadline_s = self._inference.deadline_ms / 1000 * factor
+        return InferenceClient(url, self._inference.model, deadline_s, camera.max_side, self._clock)

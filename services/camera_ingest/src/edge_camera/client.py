@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
+from typing import Literal, cast
 from urllib.parse import quote
 
 import cv2
@@ -51,6 +51,7 @@ class Reply:
     age_s: float
     inference_s: float = 0.0
     detail: str = ""
+    track: Literal["main", "candidate"] = "main"
 
 
 class _FailedError(Exception):

@@ -19,6 +19,14 @@ MAX_CAMERAS = 64
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
+class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another version: compared in the shadow of the first, or given a share of the frames."""
+
+    url: str
+    mode: str = "shadow"
+    share: float = 1.0
+
+
 class Inference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom to ask, and how old a frame may be when its answer comes."""
 
@@ -26,6 +34,7 @@ class Inference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str
     deadline_ms: int = 500
     max_in_flight: int = 2
+    candidate: Candidate | None = None
 
 
 class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +101,12 @@ def _inference_faults(inference: Inference) -> list[tuple[str, str, object]]:
         (1 <= inference.deadline_ms <= 60_000, "inference.deadline_ms", "1 to 60000", inference.deadline_ms),
         (1 <= inference.max_in_flight <= 64, "inference.max_in_flight", "1 to 64", inference.max_in_flight),
     ]
+    if (candidate := inference.candidate) is not None:
+        checks += [
+            (_is_http(candidate.url), "inference.candidate.url", "http://HOST:PORT", candidate.url),
+            (candidate.mode in {"shadow", "split"}, "inference.candidate.mode", "shadow or split", candidate.mode),
+            (0 <= candidate.share <= 1, "inference.candidate.share", "0 to 1", candidate.share),
+        ]
     return [(key, wanted, found) for good, key, wanted, found in checks if not good]
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from edge_camera.candidate import Shadow
 from edge_camera.events import Event
 from edge_camera.live import Gallery
 from edge_camera.pipeline import Reader, Worker
@@ -38,6 +39,7 @@ class Lane:
 
     reader: Reader
     worker: Worker
+    shadow: Shadow | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Ingest:
         for outbox in self.fanout.outboxes:
             outbox.start()
         for lane in self.lanes:
+            if lane.shadow is not None:
+                lane.shadow.start()
             self._run(lane.worker.run, f"worker-{lane.worker.record.camera}")
             self._run(lane.reader.run, f"reader-{lane.reader.record.camera}")
 
@@ -78,6 +82,9 @@ class Ingest:
             thread.join(self.drain_s)
             if thread.is_alive():
                 log.warning("thread %s did not end within %g s", thread.name, self.drain_s)
+        for lane in self.lanes:
+            if lane.shadow is not None:
+                lane.shadow.stop(self.drain_s)
         for outbox in self.fanout.outboxes:
             outbox.stop(FLUSH_S)
         self.gallery.closing.set()

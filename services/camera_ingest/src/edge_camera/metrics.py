@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edge_camera.agreement import Agreement
+
 # Edges at 50, 100, 250 and 500 ms, where frame-age objectives usually sit, so that p95 is read there.
 AGE_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
 CALL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -75,6 +77,9 @@ class Metrics:
             "edge_camera_inference_seconds", "Time of an answered inference call", ["track"],
             buckets=CALL_BUCKETS, registry=registry,
         )  # fmt: skip
+        self.shadow = Counter(
+            "edge_camera_shadow_total", "Answers of a candidate version compared", ["agreement"], registry=registry
+        )
         self._zero(cameras, sinks)
 
     def _zero(self, cameras: list[str], sinks: list[str]) -> None:
@@ -90,4 +95,7 @@ class Metrics:
         for sink in sinks:
             for delivery in Delivery:
                 self.events.labels(sink, delivery.value)
-        self.inference.labels("main")
+        for track in ("main", "candidate"):
+            self.inference.labels(track)
+        for agreement in Agreement:
+            self.shadow.labels(agreement.value)

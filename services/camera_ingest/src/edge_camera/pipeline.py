@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from edge_camera.candidate import Asker
 from edge_camera.client import Reply, State
 from edge_camera.clocksync import clock_synced
 from edge_camera.events import Changes, Event, EventMaker
@@ -26,16 +26,6 @@ log = logging.getLogger(__name__)
 
 # How often a worker without frames looks whether its summary is due.
 _TICK_S = 1.0
-
-
-class Asker(Protocol):
-    """Ask about a frame; what `client.InferenceClient` does."""
-
-    def prepare(self) -> None: ...
-
-    def ask(self, frame: Frame) -> Reply: ...
-
-    def close(self) -> None: ...
 
 
 Watcher = Callable[[Frame, Reply], None]
@@ -142,7 +132,7 @@ class Worker:
         finally:
             self.turns.leave()
         if reply.state is State.OK:
-            self.record.answered(reply.age_s, reply.inference_s, self.clock.monotonic())
+            self.record.answered(reply.age_s, reply.inference_s, self.clock.monotonic(), reply.track)
         else:
             self.record.lost(Cause(reply.state.value))
         return frame, reply

@@ -83,7 +83,7 @@ class Record:
         with self._lock:
             self._frame(Outcome.SENT)
 
-    def answered(self, age_s: float, inference_s: float, now: float) -> None:
+    def answered(self, age_s: float, inference_s: float, now: float, track: str = "main") -> None:
         """The frame's answer came in time, `age_s` after it was read; `now` is monotonic."""
         with self._lock:
             self._answered += 1
@@ -91,7 +91,7 @@ class Record:
             self.inference.add(inference_s)
             self.recent.append((now, age_s, inference_s))
         self.metrics.age.labels(self.camera).observe(age_s)
-        self.metrics.inference.labels("main").observe(inference_s)
+        self.metrics.inference.labels(track).observe(inference_s)
 
     def lost(self, cause: Cause) -> None:
         """The frame will have no answer."""
