@@ -17,6 +17,7 @@ import urllib3
 from jsonschema import Draft202012Validator
 
 from camera_support import ModelServer, model_server, square_at, write_clip
+from live import until
 
 PROGRAM = str(Path(sys.executable).with_name("edge-camera"))
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/event.schema.json").read_text())
@@ -236,3 +237,57 @@ def test_a_taken_port_stops_the_start(tmp_path: Path, server: ModelServer, clip:
     done = subprocess.run(command, capture_output=True, timeout=20, check=False)
     assert done.returncode == 2
     assert f"127.0.0.1:{server.server_address[1]}" in done.stderr.decode()
+
+
+def _three(clip: Path, url: str, *cameras: str) -> str:
+    """A config of cameras "name" or "name:further lines"."""
+    parts = [camera.partition(":") for camera in cameras]
+    body = "".join(
+        f'[[camera]]\nname = "{name}"\nurl = "{clip}"\nfps = 240\nloop = true\n{more}\n' for name, _, more in parts
+    )
+    return f'[inference]\nurl = "{url}"\nmodel = "square-detector"\n{body}[sinks]\nstdout = true\n'
+
+
+class Watched:
+    """A running process's status and metrics."""
+
+    def __init__(self, ports: tuple[int, int]) -> None:
+        self._page, self._metrics = ports
+
+    def totals(self) -> dict[str, Any]:
+        status = urllib3.request("GET", f"http://127.0.0.1:{self._page}/status").json()
+        return {camera["name"]: camera["totals"] for camera in status["cameras"]}
+
+    def metrics(self) -> str:
+        return urllib3.request("GET", f"http://127.0.0.1:{self._metrics}/metrics").data.decode()
+
+
+def test_a_changed_config_applies_the_difference_and_a_bad_one_is_refused(
+    tmp_path: Path, server: ModelServer, clip: Path
+) -> None:
+    config = tmp_path / "cameras.toml"
+    config.write_text(_three(clip, server.url, "same", "gone", "other"))
+    with subprocess.Popen(_command(config), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        watched = Watched(_ports(process))
+        until(lambda: watched.totals()["same"]["answered"] > 3, "same is answered")
+        config.write_text(_three(clip, server.url, "same", "new", "other:max_side = 64"))
+        process.send_signal(signal.SIGHUP)
+        until(lambda: set(watched.totals()) == {"same", "other", "new"}, "the difference is applied")
+        until(lambda: watched.totals()["new"]["answered"] > 0, "new is answered")
+        text = watched.metrics()
+        assert 'camera="gone"' not in text
+        assert 'edge_camera_config_reloads_total{outcome="applied"} 1.0' in text
+        before = watched.totals()["same"]["captured"]
+        config.write_text(_three(clip, server.url, "same:speed = 'slow'"))
+        refused = 'edge_camera_config_reloads_total{outcome="refused"} 1.0'
+        until(lambda: refused in watched.metrics(), "the bad one is refused")
+        until(lambda: watched.totals()["same"]["captured"] > before, "the old one goes on")
+        process.send_signal(signal.SIGTERM)
+        out, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    events = [json.loads(line) for line in out.splitlines()]
+    for event in events:
+        Draft202012Validator(SCHEMA).validate(event)
+    ended = [event["camera"] for event in events if event["kind"] == "state"]
+    assert set(ended[:2]) == {"gone", "other"} and ended.count("same") == 1, "same ends only with the process"
+    assert b"camera[0].speed" in log

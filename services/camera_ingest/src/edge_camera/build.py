@@ -13,7 +13,8 @@ from edge_camera.client import InferenceClient
 from edge_camera.config import Camera, Config, Inference
 from edge_camera.events import Changes, EventMaker
 from edge_camera.frame import Frame
-from edge_camera.ingest import Fanout, Ingest, Lane
+from edge_camera.ingest import Fanout, Ingest
+from edge_camera.lane import Lane
 from edge_camera.live import Gallery, Screen
 from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import Metrics
@@ -58,31 +59,32 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
     metrics = Metrics(registry, [camera.name for camera in config.camera], [sink.name for sink in sinks])
     gallery = Gallery(settings.viewers, settings.stream_fps)
     fanout = Fanout(gallery.note, [Outbox(sink, metrics) for sink in sinks])
-    lanes = _Lanes(settings, config.inference, metrics, gateway, gallery, fanout, clock, answers)
+    lanes = Lanes(settings, metrics, gateway, gallery, fanout, clock, answers)
+    for camera in config.camera:
+        lanes.check(camera)
     page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic()))
     scrape = make_wsgi_app(registry, disable_compression=True)
     return Ingest(
-        lanes=[lanes.make(camera) for camera in config.camera],
+        config=config,
+        maker=lanes,
         fanout=fanout,
         gallery=gallery,
+        metrics=metrics,
         servers=[
             Server(
                 page, settings.host, settings.port, threads=settings.viewers + _PAGE_THREADS, stop_timeout_s=_STOP_S
             ),
             Server(scrape, settings.host, settings.metrics_port, threads=_METRICS_THREADS, stop_timeout_s=_STOP_S),
         ],
-        halt=lanes.halt,
-        drain_s=config.inference.deadline_ms / 1000 * _DRAIN_FACTOR + _DRAIN_MORE_S,
     )
 
 
-class _Lanes:
+class Lanes:
     """Make one camera's reader and worker from what all cameras share."""
 
     def __init__(
         self,
         settings: Settings,
-        inference: Inference,
         metrics: Metrics,
         gateway: str,
         gallery: Gallery,
@@ -90,20 +92,30 @@ class _Lanes:
         clock: Clock,
         answers: AnswersFile | None,
     ) -> None:
-        self._settings, self._inference, self._metrics = settings, inference, metrics
+        self._settings, self._metrics = settings, metrics
         self._gateway, self._gallery, self._fanout = gateway, gallery, fanout
         self._clock, self._answers = clock, answers
-        self.halt = threading.Event()
-        self._turns = Turns(inference.max_in_flight)
+        self._turns: dict[Inference, Turns] = {}
 
-    def make(self, camera: Camera) -> Lane:
+    def check(self, camera: Camera) -> None:
+        """Raise StartError when the source cannot be opened: a file that cannot be read will not come back."""
+        try:
+            capture, _ = open_video(camera.path)
+        except StartError as exc:
+            raise StartError(f"camera {camera.name}: url: {exc}") from None
+        capture.release()
+
+    def make(self, inference: Inference, camera: Camera) -> Lane:
         """Return the lane of `camera`; its screen joins the gallery."""
+        if inference not in self._turns:
+            self._turns = {inference: Turns(inference.max_in_flight)}
+        halt, deadline_s = threading.Event(), inference.deadline_ms / 1000
         record = Record(camera.name, self._metrics)
         mailbox = Mailbox[Frame]()
         screen = Screen(record=record, quality=self._settings.jpeg_quality)
         self._gallery.screens[camera.name] = screen
-        reader = Reader(source=self._source(camera), mailbox=mailbox, record=record, stop=self.halt)
-        shadow = self._shadow(camera)
+        reader = Reader(source=self._source(camera), mailbox=mailbox, record=record, stop=halt)
+        shadow = self._shadow(inference, camera)
         watchers: list[Watcher] = [screen.show]
         watchers += [] if self._answers is None else [self._answers.write]
         watchers += [] if shadow is None else [shadow.show]
@@ -111,12 +123,12 @@ class _Lanes:
             mailbox=mailbox,
             record=record,
             limit=RateLimit(camera.fps),
-            turns=self._turns,
-            deadline_s=self._inference.deadline_ms / 1000,
+            turns=self._turns[inference],
+            deadline_s=deadline_s,
             # A file read as fast as it is answered skips nothing.
             newest=not reader.source.waits,
-            client=self._client(camera),
-            maker=EventMaker(self._gateway, camera.name, self._inference.model),
+            client=self._client(inference, camera),
+            maker=EventMaker(self._gateway, camera.name, inference.model),
             changes=Changes(camera.keepalive_s),
             emit=self._fanout,
             watchers=watchers,
@@ -124,36 +136,31 @@ class _Lanes:
             summary_s=self._settings.summary_s,
             window=Window(record, self._clock.monotonic()),
         )
-        return Lane(reader=reader, worker=worker, shadow=shadow)
+        drain_s = deadline_s * _DRAIN_FACTOR + _DRAIN_MORE_S
+        return Lane(camera=camera, reader=reader, worker=worker, halt=halt, drain_s=drain_s, shadow=shadow)
 
     def _source(self, camera: Camera) -> FileSource:
-        # A file that cannot be read will not come back like a camera: say so before anything starts.
-        try:
-            capture, _ = open_video(camera.path)
-        except StartError as exc:
-            raise StartError(f"camera {camera.name}: url: {exc}") from None
-        capture.release()
         fast = camera.speed == "fast"
         return FileSource(camera=camera.name, path=camera.path, clock=self._clock, loop=camera.loop, fast=fast)
 
-    def _client(self, camera: Camera) -> Asker:
-        ask, candidate = self._inference, self._inference.candidate
-        main = self._client_of(ask.url, camera, 1.0)
+    def _client(self, ask: Inference, camera: Camera) -> Asker:
+        main, candidate = self._client_of(ask, ask.url, camera, 1.0), ask.candidate
         if candidate is None or candidate.mode != "split":
             return main
-        return Split(main=main, candidate=self._client_of(candidate.url, camera, 1.0), share=Share(candidate.share))
+        other = self._client_of(ask, candidate.url, camera, 1.0)
+        return Split(main=main, candidate=other, share=Share(candidate.share))
 
-    def _shadow(self, camera: Camera) -> Shadow | None:
-        candidate = self._inference.candidate
+    def _shadow(self, ask: Inference, camera: Camera) -> Shadow | None:
+        candidate = ask.candidate
         if candidate is None or candidate.mode != "shadow":
             return None
         return Shadow(
-            candidate=self._client_of(candidate.url, camera, _SHADOW_FACTOR),
+            candidate=self._client_of(ask, candidate.url, camera, _SHADOW_FACTOR),
             share=Share(candidate.share),
             count=lambda agreement, number: self._metrics.shadow.labels(agreement.value).inc(number),
             took=self._metrics.inference.labels("candidate").observe,
         )
 
-    def _client_of(self, url: str, camera: Camera, factor: float) -> InferenceClient:
-        deadline_s = self._inference.deadline_ms / 1000 * factor
-        return InferenceClient(url, self._inference.model, deadline_s, camera.max_side, self._clock)
+    def _client_of(self, ask: Inference, url: str, camera: Camera, factor: float) -> InferenceClient:
+        deadline_s = ask.deadline_ms / 1000 * factor
+        return InferenceClient(url, ask.model, deadline_s, camera.max_side, self._clock)

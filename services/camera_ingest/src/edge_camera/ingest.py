@@ -1,20 +1,20 @@
-"""The running whole: cameras, sinks and listeners, started and stopped in order."""
+"""The running whole: cameras, sinks and listeners, started, changed and stopped in order."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-from edge_camera.candidate import Shadow
+from edge_camera.config import Camera, Config, Inference
 from edge_camera.events import Event
+from edge_camera.lane import Lane
 from edge_camera.live import Gallery
-from edge_camera.pipeline import Reader, Worker
+from edge_camera.metrics import Metrics
+from edge_camera.record import Record
 from edge_camera.sinks.base import Outbox
+from edge_common.errors import StartError
 from edge_common.server import Server
-
-log = logging.getLogger(__name__)
 
 # After a stop, sinks have this long to get rid of what is queued.
 FLUSH_S = 5.0
@@ -33,60 +33,101 @@ class Fanout:
             outbox.put(line)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """One camera's two halves, each for a thread of its own."""
+class LaneMaker(Protocol):
+    """Make lanes; what `build.Lanes` does."""
 
-    reader: Reader
-    worker: Worker
-    shadow: Shadow | None = None
+    def check(self, camera: Camera) -> None:
+        """Raise StartError when the camera cannot be made."""
+        ...
+
+    def make(self, inference: Inference, camera: Camera) -> Lane: ...
+
+
+class Difference(NamedTuple):
+    """Names of the cameras that a new config has added, changed (stopped and started) and removed."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
 class Ingest:
-    """Everything that runs. `halt` ends the readers; the rest follows from their closed mailboxes."""
+    """Everything that runs."""
 
-    lanes: list[Lane]
+    config: Config
+    maker: LaneMaker
     fanout: Fanout
     gallery: Gallery
+    metrics: Metrics
     servers: list[Server]
-    halt: threading.Event
-    drain_s: float
-    _threads: list[threading.Thread] = field(default_factory=list)
+    lanes: dict[str, Lane] = field(default_factory=dict)
 
     def start(self) -> None:
         """Listen, then read: whoever waits for the health endpoint finds the page complete."""
+        for camera in self.config.camera:
+            self.lanes[camera.name] = self.maker.make(self.config.inference, camera)
         for server in self.servers:
             server.start()
         for outbox in self.fanout.outboxes:
             outbox.start()
-        for lane in self.lanes:
-            if lane.shadow is not None:
-                lane.shadow.start()
-            self._run(lane.worker.run, f"worker-{lane.worker.record.camera}")
-            self._run(lane.reader.run, f"reader-{lane.reader.record.camera}")
+        for lane in self.lanes.values():
+            lane.start()
 
-    def _run(self, target: Callable[[], None], name: str) -> None:
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def apply(self, config: Config) -> Difference:
+        """Change over to `config`; cameras that are the same in both go on without losing a frame.
+
+        Raises:
+            StartError: the new config cannot be run; nothing has changed.
+        """
+        if config.sinks != self.config.sinks:
+            raise StartError("sinks: want those of the start, found others; restart the process to change them")
+        same_model = config.inference == self.config.inference
+        wanted = {camera.name: camera for camera in config.camera}
+        stale = [name for name, lane in self.lanes.items() if not same_model or wanted.get(name) != lane.camera]
+        fresh = [camera for name, camera in wanted.items() if name in stale or name not in self.lanes]
+        for camera in fresh:
+            self.maker.check(camera)
+        difference = Difference(
+            added=[camera.name for camera in fresh if camera.name not in self.lanes],
+            changed=[name for name in stale if name in wanted],
+            removed=[name for name in stale if name not in wanted],
+        )
+        _end(self.lanes.pop(name) for name in stale)
+        for name in difference.removed:
+            self.gallery.screens.pop(name, None)
+            self.metrics.remove_camera(name)
+        for name in difference.added:
+            self.metrics.add_camera(name)
+        for camera in fresh:
+            lane = self.lanes[camera.name] = self.maker.make(config.inference, camera)
+            lane.start()
+        self.config = config
+        return difference
+
+    @property
+    def records(self) -> list[Record]:
+        """Every camera's books."""
+        return [lane.worker.record for lane in self.lanes.values()]
 
     def ended(self) -> bool:
         """Return True when every camera has ended and its last frame is accounted for."""
-        return not any(thread.is_alive() for thread in self._threads)
+        return all(lane.ended() for lane in self.lanes.values())
 
     def stop(self) -> None:
         """Read no more, finish the frames in hand, flush the sinks, close the listeners."""
-        self.halt.set()
-        for thread in self._threads:
-            thread.join(self.drain_s)
-            if thread.is_alive():
-                log.warning("thread %s did not end within %g s", thread.name, self.drain_s)
-        for lane in self.lanes:
-            if lane.shadow is not None:
-                lane.shadow.stop(self.drain_s)
+        _end(self.lanes.values())
         for outbox in self.fanout.outboxes:
             outbox.stop(FLUSH_S)
         self.gallery.closing.set()
         for server in self.servers:
             server.stop()
+
+
+def _end(lanes: Iterable[Lane]) -> None:
+    """Stop some lanes at once: all readers first, so that nobody waits for another's last frame."""
+    ending = list(lanes)
+    for lane in ending:
+        lane.halt.set()
+    for lane in ending:
+        lane.join()

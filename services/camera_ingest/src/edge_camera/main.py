@@ -16,6 +16,7 @@ from edge_camera.answers_file import AnswersFile
 from edge_camera.build import build
 from edge_camera.config import Config, read_config
 from edge_camera.ingest import Ingest
+from edge_camera.reload import Reloader
 from edge_camera.settings import Settings
 from edge_camera.status import totals_document
 from edge_common.clock import SystemClock
@@ -28,19 +29,25 @@ from edge_common.stop import Stop
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, config: Config) -> int:
+def run(settings: Settings, path: Path) -> int:
     """Run until a signal, or the end of all files when so set; return the exit code."""
-    stop = Stop()
+    stop, clock = Stop(), SystemClock()
     # Before all else: as a container's first process, this one would not be ended by a signal without a handler.
     stop.listen()
+    config = read_config(path)
     answers = AnswersFile(settings.answers, settings.answers_max_bytes) if settings.answers else None
-    ingest = build(settings, config, SystemClock(), answers)
+    ingest = build(settings, config, clock, answers)
+    reloader = Reloader(
+        path, ingest.apply, lambda what: ingest.metrics.reloads.labels(what.value).inc(), clock.monotonic()
+    )
+    reloader.listen()
     ingest.start()
     _log_start(settings, config, ingest)
     while not stop.wait(0.2):
         if settings.exit_at_end and ingest.ended():
             stop.wait(settings.linger_s)
             break
+        reloader.look(clock.monotonic())
     log.info("stopping")
     ingest.stop()
     if answers is not None:
@@ -60,7 +67,7 @@ def _log_start(settings: Settings, config: Config, ingest: Ingest) -> None:
 
 
 def _write_report(path: Path, ingest: Ingest) -> None:
-    document = totals_document([lane.worker.record for lane in ingest.lanes])
+    document = totals_document(ingest.records)
     aside = path.with_name(path.name + ".part")
     try:
         aside.write_bytes(msgspec.json.encode(document) + b"\n")
@@ -76,7 +83,7 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
         path = options.pop("config")
         settings = load_settings(Settings, os.environ if env is None else env, options)
         configure(settings.log_level)
-        code = run(settings, read_config(path))
+        code = run(settings, path)
     except StartError as exc:
         print(f"edge-camera: {exc}", file=sys.stderr)
         code = 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 from edge_camera.agreement import Agreement
 
@@ -80,18 +81,33 @@ class Metrics:
         self.shadow = Counter(
             "edge_camera_shadow_total", "Answers of a candidate version compared", ["agreement"], registry=registry
         )
-        self._zero(cameras, sinks)
-
-    def _zero(self, cameras: list[str], sinks: list[str]) -> None:
+        self.reloads = Counter("edge_camera_config_reloads_total", "New configs", ["outcome"], registry=registry)
         for name in cameras:
-            self.age.labels(name)
-            self.last_frame.labels(name)
-            for outcome in Outcome:
-                self.frames.labels(name, outcome.value)
-            for cause in Cause:
-                self.lost.labels(name, cause.value)
-            for state in CameraState:
-                self.state.labels(name, state.value)
+            self.add_camera(name)
+        self._zero(sinks)
+
+    def add_camera(self, name: str) -> None:
+        """Begin a camera's series, at 0."""
+        for metric, labels in self._of_camera(name):
+            metric.labels(*labels)
+
+    def remove_camera(self, name: str) -> None:
+        """End a camera's series: one that is gone must not look like one that is down."""
+        for metric, labels in self._of_camera(name):
+            metric.remove(*labels)
+
+    def _of_camera(self, name: str) -> list[tuple[MetricWrapperBase, tuple[str, ...]]]:
+        single: list[tuple[MetricWrapperBase, tuple[str, ...]]] = [(self.age, (name,)), (self.last_frame, (name,))]
+        return [
+            *single,
+            *((self.frames, (name, outcome.value)) for outcome in Outcome),
+            *((self.lost, (name, cause.value)) for cause in Cause),
+            *((self.state, (name, state.value)) for state in CameraState),
+        ]
+
+    def _zero(self, sinks: list[str]) -> None:
+        for outcome in ("applied", "refused"):
+            self.reloads.labels(outcome)
         for sink in sinks:
             for delivery in Delivery:
                 self.events.labels(sink, delivery.value)

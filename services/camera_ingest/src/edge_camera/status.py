@@ -37,7 +37,7 @@ def status_document(gateway: str, gallery: Gallery, now: float) -> dict[str, Any
     """Return what the page shows; `now` is monotonic."""
     return {
         "gateway": gateway,
-        "cameras": [_camera_status(name, screen, now) for name, screen in gallery.screens.items()],
+        "cameras": [_camera_status(name, screen, now) for name, screen in list(gallery.screens.items())],
         "events": gallery.events(),
     }
 

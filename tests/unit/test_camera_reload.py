@@ -1,0 +1,88 @@
+"""A changed config file is applied once, a bad one refused once, and a ConfigMap's turned link is a change."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from edge_camera.config import Config
+from edge_camera.ingest import Difference
+from edge_camera.reload import LOOK_S, Reloaded, Reloader
+from edge_common.errors import StartError
+
+TEXT = '[inference]\nurl = "http://a:1"\nmodel = "m"\n[[camera]]\nname = "{}"\nurl = "a.mp4"\n'
+
+
+class Seen:
+    """What was applied and counted; `fault` refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self.names: list[str] = []
+        self.counted: list[Reloaded] = []
+        self.fault = ""
+        self.now = 0.0
+        self.reloader = Reloader(path, self._apply, self.counted.append, self.now)
+
+    def _apply(self, config: Config) -> Difference:
+        if self.fault:
+            raise StartError(self.fault)
+        self.names.append(config.camera[0].name)
+        return Difference([config.camera[0].name], [], [])
+
+    def look(self) -> None:
+        self.now += LOOK_S
+        self.reloader.look(self.now)
+
+
+def test_a_change_is_applied_once_and_looked_for_at_its_own_pace(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    seen.look()
+    assert seen.names == [], "nothing has changed since the start"
+    path.write_text(TEXT.format("bb"))
+    seen.reloader.look(seen.now + LOOK_S / 2)
+    assert seen.names == []
+    seen.look()
+    seen.look()
+    assert (seen.names, seen.counted) == (["bb"], [Reloaded.APPLIED])
+
+
+def test_a_bad_config_is_refused_once_in_one_line_and_a_good_one_after_it_counts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    path.write_text(TEXT.format("a") + "speed = 'slow'\n")
+    seen.look()
+    seen.look()
+    assert seen.counted == [Reloaded.REFUSED]
+    (record,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert "camera[0].speed" in record.getMessage() and "\n" not in record.getMessage()
+    path.unlink()
+    seen.look()
+    assert seen.counted == [Reloaded.REFUSED], "while the file is being replaced there may be none"
+    path.write_text(TEXT.format("good"))
+    seen.look()
+    assert (seen.names, seen.counted[-1]) == (["good"], Reloaded.APPLIED)
+    seen.fault = "sinks: want those of the start"
+    path.write_text(TEXT.format("others"))
+    seen.look()
+    assert seen.names == ["good"] and seen.counted[-1] is Reloaded.REFUSED
+
+
+def test_a_config_map_is_changed_by_turning_a_link_over(tmp_path: Path) -> None:
+    for version in ("one", "two"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "c.toml").write_text(TEXT.format(version))
+    (tmp_path / "data").symlink_to("one")
+    path = tmp_path / "c.toml"
+    path.symlink_to("data/c.toml")
+    seen = Seen(path)
+    (tmp_path / "aside").symlink_to("two")
+    (tmp_path / "aside").replace(tmp_path / "data")
+    seen.look()
+    assert seen.names == ["two"]
