@@ -57,8 +57,9 @@ def test_the_whole_chain(models: Path) -> None:
     text = done.stderr.decode()
     assert done.returncode == 0, text
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert events[0]["kind"] == "detection"
-    assert events[0]["answers"], "the first frame already shows parcels"
+    assert (events[0]["kind"], events[0]["camera_state"]) == ("state", "ok")
+    assert events[1]["kind"] == "detection"
+    assert events[1]["answers"], "the first frame already shows parcels"
     assert events[-1]["summary"]["captured"] == FRAMES
     for words in (
         "live page: http://127.0.0.1:",
@@ -79,7 +80,7 @@ def test_a_taken_port_is_replaced_and_sigterm_leaves_nothing_running(models: Pat
         command = [EDGECTL, "demo", "--forever", "--models", str(models), *ANY_PORT, "--camera-port", taken]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
             assert demo.stdout is not None
-            assert json.loads(demo.stdout.readline())["kind"] == "detection"
+            assert json.loads(demo.stdout.readline())["camera_state"] == "ok"
             children = psutil.Process(demo.pid).children()
             demo.send_signal(signal.SIGTERM)
             _, text = demo.communicate(timeout=30)
@@ -107,7 +108,7 @@ def test_a_service_that_dies_ends_the_demo_with_the_reason(models: Path) -> None
     command = [EDGECTL, "demo", "--forever", "--models", str(models), *ANY_PORT]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        assert json.loads(demo.stdout.readline())["kind"] == "detection"
+        assert json.loads(demo.stdout.readline())["camera_state"] == "ok"
         children = psutil.Process(demo.pid).children()
         next(child for child in children if "pump-failure" in " ".join(child.cmdline())).kill()
         began = time.monotonic()

@@ -63,8 +63,11 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         ),
         pytest.param(INFERENCE + "max_in_flight = 0\n" + CAMERA, ["max_in_flight", "1 to 64"], id="in flight"),
         pytest.param(INFERENCE + CAMERA + "fsp = 5\n", ["camera[0].fsp", "unknown key", "fps"], id="typo"),
-        pytest.param(INFERENCE + CAMERA + "motion = {}\n", ["camera[0].motion", "unknown key"], id="motion"),
-        pytest.param(INFERENCE + CAMERA + "mask = []\n", ["camera[0].mask", "unknown key"], id="mask"),
+        pytest.param(INFERENCE + CAMERA + "motion = {min_area = 2}\n", ["camera[0].motion.min_area", "2"], id="motion"),
+        pytest.param(
+            INFERENCE + CAMERA + "mask = [[[0,0],[0,1.5],[1,1]]]\n", ["camera[0].mask[0][1]", "0 to 1"], id="mask"
+        ),
+        pytest.param(INFERENCE + CAMERA + "health = {look_fps = 0}\n", ["camera[0].health.look_fps"], id="health"),
         pytest.param(INFERENCE + CAMERA + "fps = 0\n", ["camera[0].fps", "0.01 to 240"], id="fps zero"),
         pytest.param(INFERENCE + CAMERA + "fps = nan\n", ["camera[0].fps", "0.01 to 240", "nan"], id="fps nan"),
         pytest.param(INFERENCE + CAMERA + "fps = '5'\n", ["camera[0].fps", "'5'"], id="fps a string"),
@@ -78,7 +81,11 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         pytest.param(INFERENCE + CAMERA.replace("clip.mp4", ""), ["camera[0].url"], id="empty url"),
         pytest.param(INFERENCE + CAMERA.replace("clip.mp4", "v4l2:/dev/video0"), ["camera[0].url", "v4l2"], id="v4l2"),
         pytest.param(INFERENCE + CAMERA + "[sinks]\nmqtt = {}\n", ["sinks.mqtt", "unknown key"], id="mqtt"),
-        pytest.param(INFERENCE + CAMERA + "[alert]\n", ["alert", "unknown key"], id="alert"),
+        pytest.param(
+            INFERENCE + CAMERA + "[alert.night]\nclass = 'person'\nhours = '25:00-26:00'\n",
+            ["alert.night.hours", "HH:MM"],
+            id="alert",
+        ),
     ],
 )
 def test_config_fault(tmp_path: Path, text: str, words: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -15,16 +16,19 @@ import pytest
 from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edge_camera.alerts import Alert
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
+from edge_camera.config import Camera
 from edge_camera.events import Changes, Event, EventMaker
 from edge_camera.frame import Frame, Stamp
 from edge_camera.live import Gallery, Screen
 from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import CameraState, Metrics
+from edge_camera.motion import Motion
 from edge_camera.pipeline import Reader, Worker
 from edge_camera.record import Record
-from edge_camera.sampler import RateLimit
+from edge_camera.sight import Sight
 from edge_camera.status import status_document, totals_document
 from edge_camera.summary import Window
 from edge_camera.turns import Turns
@@ -111,8 +115,12 @@ class Bench:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     events: list[Event] = field(default_factory=list)
     turns: Turns = field(default_factory=lambda: Turns(1))
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    motion: Motion = Motion()
+    mask: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
     def __post_init__(self) -> None:
+        self.camera = Camera(name="dock-3", url="x.mp4", fps=self.fps, motion=self.motion, mask=self.mask)
         self.record = Record("dock-3", Metrics(self.registry, ["dock-3"], ["stdout"]))
         self.screen = Screen(record=self.record, quality=80)
         self.gallery = Gallery(viewers=1, stream_fps=60)
@@ -125,7 +133,7 @@ class Bench:
         worker = Worker(
             mailbox=mailbox,
             record=self.record,
-            limit=RateLimit(self.fps),
+            sight=Sight(self.camera, self.alerts, self.record, adapts=False),
             turns=self.turns,
             deadline_s=0.5,
             newest=not source.waits,
@@ -160,7 +168,7 @@ class Bench:
 
 def assert_books_close(totals: dict[str, Any]) -> None:
     lost = {cause: count for cause, count in totals["lost"].items() if cause != "decode"}
-    assert totals["captured"] == totals["replaced"] + totals["fps"] + totals["sent"]
+    assert totals["captured"] == totals["replaced"] + totals["motion"] + totals["fps"] + totals["sent"]
     assert totals["sent"] == totals["answered"] + sum(lost.values())
 
 
@@ -324,7 +332,7 @@ def test_a_frame_that_waited_for_its_turn_gives_way_to_a_newer_one() -> None:
     worker = Worker(
         mailbox=mailbox,
         record=bench.record,
-        limit=RateLimit(240),
+        sight=Sight(bench.camera, {}, bench.record, adapts=False),
         turns=SlowTurns(1),
         deadline_s=0.5,
         newest=True,
@@ -345,3 +353,48 @@ def test_a_frame_that_waited_for_its_turn_gives_way_to_a_newer_one() -> None:
     totals = totals_document([bench.record])["cameras"]["dock-3"]
     assert_books_close(totals)
     assert (totals["captured"], totals["replaced"], totals["sent"]) == (2, 1, 1)
+
+
+def test_a_camera_slows_down_while_answers_come_too_late_and_recovers() -> None:
+    bench = Bench(fps=10)
+    sight = Sight(bench.camera, {}, bench.record, adapts=True)
+    frame, late = make_frame(bench.clock, 0), Reply(state=State.TIMEOUT, age_s=0.6)
+
+    def asked(seconds: float, reply: Reply) -> int:
+        """Frames admitted of 20 a second, each ending as `reply`."""
+        count = 0
+        for _ in range(int(seconds * 20)):
+            bench.clock.now += 0.05
+            picture = make_frame(bench.clock, 0)
+            picture = dataclasses.replace(picture, position_s=bench.clock.now)
+            if sight.admit(picture, bench.clock.now)[0] is not None:
+                count += 1
+                sight.follow(picture, reply, bench.clock.now)
+        return count
+
+    assert sight.mask(frame) is frame, "without a mask nothing is copied"
+    assert asked(2, late) == pytest.approx(20, abs=2)
+    asked(20, late)
+    slow = bench.sample("edge_camera_fps")
+    assert slow is not None and slow < 1
+    assert asked(10, late) <= 8
+    asked(60, Reply(state=State.OK, age_s=0.1, model_version="1"))
+    assert bench.sample("edge_camera_fps") == 10
+    assert asked(2, Reply(state=State.OK, age_s=0.1, model_version="1")) == pytest.approx(20, abs=2)
+
+
+def test_a_flickering_label_is_no_change_but_a_new_thing_is() -> None:
+    bench = Bench()
+    sight, changes = Sight(bench.camera, {}, bench.record, adapts=False), Changes(keepalive_s=100)
+
+    def told(*answers: Answer) -> bool:
+        bench.clock.now += 0.1
+        frame = make_frame(bench.clock, 0)
+        reply = Reply(state=State.OK, answers=answers, model_version="1", age_s=0.01)
+        return changes.worth_telling(sight.follow(frame, reply, bench.clock.now)[0], bench.clock.now)
+
+    box, other = (0.0, 0.0, 10.0, 10.0), (20.0, 20.0, 30.0, 30.0)
+    assert told(Answer(label="3", score=0.9, box=box))
+    assert not told(Answer(label="8", score=0.6, box=box)), "the same thing, misread for a moment"
+    assert told(Answer(label="3", score=0.9, box=box), Answer(label="3", score=0.9, box=other))
+    assert told(Answer(label="3", score=0.9, box=other)), "one has gone"

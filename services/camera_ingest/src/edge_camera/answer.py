@@ -19,11 +19,15 @@ MAX_ANSWERS = 200
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing seen: `box` is x1, y1, x2, y2 in pixels of the camera's own frame, None for a whole frame."""
+    """One thing seen: `box` is x1, y1, x2, y2 in pixels of the camera's own frame, None for a whole frame.
+
+    `track` is the id it keeps while it stays in the picture.
+    """
 
     label: str
     score: float
     box: tuple[float, float, float, float] | None
+    track: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def read_answers(card: Card, outputs: Outputs, scale: float, size: tuple[int, int]) -> list[Answer]:

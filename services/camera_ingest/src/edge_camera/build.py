@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 import cv2
 from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
 
+from edge_camera.alerts import Alert
 from edge_camera.answers_file import AnswersFile
 from edge_camera.candidate import Asker, Shadow, Share, Split
 from edge_camera.client import InferenceClient
@@ -20,8 +22,8 @@ from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import Metrics
 from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
-from edge_camera.sampler import RateLimit
 from edge_camera.settings import Settings
+from edge_camera.sight import Sight
 from edge_camera.sinks.base import Outbox, Sink
 from edge_camera.sinks.stdout import StdoutSink
 from edge_camera.source import FileSource, open_video
@@ -105,7 +107,7 @@ class Lanes:
             raise StartError(f"camera {camera.name}: url: {exc}") from None
         capture.release()
 
-    def make(self, inference: Inference, camera: Camera) -> Lane:
+    def make(self, inference: Inference, alerts: Mapping[str, Alert], camera: Camera) -> Lane:
         """Return the lane of `camera`; its screen joins the gallery."""
         if inference not in self._turns:
             self._turns = {inference: Turns(inference.max_in_flight)}
@@ -122,7 +124,7 @@ class Lanes:
         worker = Worker(
             mailbox=mailbox,
             record=record,
-            limit=RateLimit(camera.fps),
+            sight=Sight(camera, alerts, record, adapts=not reader.source.waits),
             turns=self._turns[inference],
             deadline_s=deadline_s,
             # A file read as fast as it is answered skips nothing.

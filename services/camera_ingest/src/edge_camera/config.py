@@ -8,6 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from edge_camera.alerts import Alert
+from edge_camera.health import HealthConfig
+from edge_camera.mask import faults as mask_faults
+from edge_camera.motion import Motion
 from edge_common.errors import StartError
 from edge_common.tomlfile import read_toml
 
@@ -47,6 +51,10 @@ class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keepalive_s: float = 10.0
     loop: bool = False
     speed: str = "natural"
+    adaptive: bool = True
+    mask: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    motion: Motion = Motion()
+    health: HealthConfig = HealthConfig()
 
     @property
     def path(self) -> Path:
@@ -67,6 +75,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inference: Inference
     camera: list[Camera]
     sinks: Sinks = Sinks()
+    alert: dict[str, Alert] = {}
 
 
 def read_config(path: Path) -> Config:
@@ -85,6 +94,10 @@ def _faults(config: Config) -> list[tuple[str, str, object]]:
     faults = _inference_faults(config.inference)
     if not 1 <= len(config.camera) <= MAX_CAMERAS:
         faults.append(("[[camera]]", f"1 to {MAX_CAMERAS} cameras", len(config.camera)))
+    for name, alert in config.alert.items():
+        if not _LABEL.fullmatch(name):
+            faults.append(("alert", "rules named by RFC 1123 labels", name))
+        faults += alert.faults(f"alert.{name}")
     names: set[str] = set()
     for index, camera in enumerate(config.camera):
         faults += [(f"camera[{index}].{key}", wanted, found) for key, wanted, found in _camera_faults(camera)]
@@ -126,7 +139,8 @@ def _camera_faults(camera: Camera) -> list[tuple[str, str, object]]:
         (camera.speed in {"natural", "fast"}, "speed", "natural or fast", camera.speed),
         (0.1 <= camera.keepalive_s <= 86_400, "keepalive_s", "0.1 to 86400 seconds", camera.keepalive_s),
     ]
-    return [(key, wanted, found) for good, key, wanted, found in checks if not good]
+    faults = [(key, wanted, found) for good, key, wanted, found in checks if not good]
+    return faults + mask_faults(camera.mask) + camera.motion.faults() + camera.health.faults()
 
 
 def _scheme(url: str) -> str:

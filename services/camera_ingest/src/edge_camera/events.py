@@ -9,12 +9,15 @@ from typing import Literal
 
 import msgspec
 
+from edge_camera.alerts import Fired
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
 from edge_camera.frame import Frame
+from edge_camera.metrics import CameraState
 from edge_camera.record import Totals
 
 Priority = Literal["high", "normal", "low"]
+Kind = Literal["detection", "summary", "state", "alert"]
 
 
 class FrameInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +57,22 @@ class Summary(Totals, frozen=True, kw_only=True):
     age_ms: Figures
 
 
+class AlertInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rule fired, on what, with what score, and since when that has been seen."""
+
+    rule: str
+    label: str
+    score: float
+    since: str
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One event; fields without a meaning for a kind are null, `summary` is there for that kind only."""
+    """One event; fields without a meaning for a kind are null, the last three are there for their kind only."""
 
     id: str
     gateway: str
     camera: str
-    kind: Literal["detection", "summary", "state"]
+    kind: Kind
     state: State
     captured_at: str
     clock_synced: bool
@@ -71,6 +83,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     answers: list[Answer]
     priority: Priority
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
+    camera_state: CameraState | msgspec.UnsetType = msgspec.UNSET
+    alert: AlertInfo | msgspec.UnsetType = msgspec.UNSET
 
     def line(self) -> bytes:
         """Return the event as one JSON object without a newline."""
@@ -99,12 +113,21 @@ class EventMaker:
 
     def detection(self, frame: Frame, reply: Reply) -> Event:
         """What was seen in `frame`, or why nothing can be said about it."""
+        return self._of_frame("detection", frame, reply, "low")
+
+    def alert(self, frame: Frame, reply: Reply, fired: Fired) -> Event:
+        """A rule fired at `frame`."""
+        event = self._of_frame("alert", frame, reply, "high")
+        found = AlertInfo(rule=fired.rule, label=fired.label, score=fired.score, since=timestamp(fired.since))
+        return msgspec.structs.replace(event, alert=found)
+
+    def _of_frame(self, kind: Kind, frame: Frame, reply: Reply, priority: Priority) -> Event:
         width, height = frame.size
         return Event(
             id=new_id(frame.stamp.wall),
             gateway=self._gateway,
             camera=self._camera,
-            kind="detection",
+            kind=kind,
             state=reply.state,
             captured_at=timestamp(frame.stamp.wall),
             clock_synced=frame.stamp.clock_synced,
@@ -113,21 +136,21 @@ class EventMaker:
             model_version=reply.model_version,
             frame=FrameInfo(w=width, h=height, seq=frame.seq),
             answers=list(reply.answers),
-            priority="low",
+            priority=priority,
         )
 
-    def no_frame(self, wall: float, synced: bool) -> Event:
-        """The camera gives no frames any more: it ended, or cannot be read."""
-        return self._bare("state", State.NO_FRAME, wall, synced, "high")
+    def camera_state(self, wall: float, synced: bool, entered: CameraState) -> Event:
+        """The camera has entered a state; while its source gives frames, `state` is ok."""
+        gone = entered in {CameraState.CONNECTING, CameraState.DOWN}
+        event = self._bare("state", State.NO_FRAME if gone else State.OK, wall, synced, "high")
+        return msgspec.structs.replace(event, camera_state=entered)
 
     def summary(self, wall: float, synced: bool, state: State, summary: Summary) -> Event:
         """What the camera did in the window that ends at `wall`; `state` is how its last frame ended."""
         event = self._bare("summary", state, wall, synced, "normal")
         return msgspec.structs.replace(event, summary=summary)
 
-    def _bare(
-        self, kind: Literal["summary", "state"], state: State, wall: float, synced: bool, priority: Priority
-    ) -> Event:
+    def _bare(self, kind: Kind, state: State, wall: float, synced: bool, priority: Priority) -> Event:
         return Event(
             id=new_id(wall),
             gateway=self._gateway,
@@ -148,7 +171,8 @@ class EventMaker:
 class Changes:
     """Decide which frames become detection events: on change, and again after `keepalive_s`.
 
-    A change is another state, or another number of any label; boxes that move are not one.
+    A change is another state, or something that came or went: boxes that move, and labels that flicker, are not one.
+    Answers without an id (about a whole frame) are told apart by their label.
     """
 
     def __init__(self, keepalive_s: float) -> None:
@@ -158,8 +182,12 @@ class Changes:
 
     def worth_telling(self, reply: Reply, now: float) -> bool:
         """Return True when the reply is to be sent; `now` is monotonic."""
-        seen = (reply.state, Counter(answer.label for answer in reply.answers))
+        seen = (reply.state, Counter(_identity(answer) for answer in reply.answers))
         if seen == self._last and now - self._told < self._keepalive_s:
             return False
         self._last, self._told = seen, now
         return True
+
+
+def _identity(answer: Answer) -> str:
+    return f"label {answer.label}" if isinstance(answer.track, msgspec.UnsetType) else f"track {answer.track}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from edge_camera.alerts import Alert
 from edge_camera.config import Camera, Config, Inference
 from edge_camera.events import Event
 from edge_camera.lane import Lane
@@ -40,7 +41,7 @@ class LaneMaker(Protocol):
         """Raise StartError when the camera cannot be made."""
         ...
 
-    def make(self, inference: Inference, camera: Camera) -> Lane: ...
+    def make(self, inference: Inference, alerts: Mapping[str, Alert], camera: Camera) -> Lane: ...
 
 
 class Difference(NamedTuple):
@@ -66,7 +67,7 @@ class Ingest:
     def start(self) -> None:
         """Listen, then read: whoever waits for the health endpoint finds the page complete."""
         for camera in self.config.camera:
-            self.lanes[camera.name] = self.maker.make(self.config.inference, camera)
+            self.lanes[camera.name] = self.maker.make(self.config.inference, self.config.alert, camera)
         for server in self.servers:
             server.start()
         for outbox in self.fanout.outboxes:
@@ -82,9 +83,9 @@ class Ingest:
         """
         if config.sinks != self.config.sinks:
             raise StartError("sinks: want those of the start, found others; restart the process to change them")
-        same_model = config.inference == self.config.inference
+        shared = (config.inference, config.alert) == (self.config.inference, self.config.alert)
         wanted = {camera.name: camera for camera in config.camera}
-        stale = [name for name, lane in self.lanes.items() if not same_model or wanted.get(name) != lane.camera]
+        stale = [name for name, lane in self.lanes.items() if not shared or wanted.get(name) != lane.camera]
         fresh = [camera for name, camera in wanted.items() if name in stale or name not in self.lanes]
         for camera in fresh:
             self.maker.check(camera)
@@ -100,7 +101,7 @@ class Ingest:
         for name in difference.added:
             self.metrics.add_camera(name)
         for camera in fresh:
-            lane = self.lanes[camera.name] = self.maker.make(config.inference, camera)
+            lane = self.lanes[camera.name] = self.maker.make(config.inference, config.alert, camera)
             lane.start()
         self.config = config
         return difference

@@ -15,10 +15,11 @@ CALL_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Outcome(StrEnum):
-    """Where a frame went before the question: `captured` = `replaced` + `fps` + `sent`."""
+    """Where a frame went before the question: `captured` = `replaced` + `motion` + `fps` + `sent`."""
 
     CAPTURED = "captured"
     REPLACED = "replaced"
+    MOTION = "motion"
     FPS = "fps"
     SENT = "sent"
 
@@ -38,10 +39,13 @@ class Cause(StrEnum):
 
 
 class CameraState(StrEnum):
-    """How the camera itself does."""
+    """How the camera itself does: its source, and while that is ok, its picture."""
 
     CONNECTING = "connecting"
     OK = "ok"
+    FROZEN = "frozen"
+    BLACK = "black"
+    BLURRED = "blurred"
     DOWN = "down"
 
 
@@ -73,6 +77,13 @@ class Metrics:
             camera,
             registry=registry,
         )
+        self.luminance = Gauge(
+            "edge_camera_luminance", "Mean of the last picture looked at, 0 to 255", camera, registry=registry
+        )
+        self.sharpness = Gauge(
+            "edge_camera_sharpness", "Laplacian variance of a small picture at equal light", camera, registry=registry
+        )
+        self.rate = Gauge("edge_camera_fps", "Frames a second asked about at most, now", camera, registry=registry)
         self.events = Counter("edge_camera_events_total", "Events by sink", ["sink", "outcome"], registry=registry)
         self.inference = Histogram(
             "edge_camera_inference_seconds", "Time of an answered inference call", ["track"],
@@ -97,7 +108,9 @@ class Metrics:
             metric.remove(*labels)
 
     def _of_camera(self, name: str) -> list[tuple[MetricWrapperBase, tuple[str, ...]]]:
-        single: list[tuple[MetricWrapperBase, tuple[str, ...]]] = [(self.age, (name,)), (self.last_frame, (name,))]
+        single: list[tuple[MetricWrapperBase, tuple[str, ...]]] = [
+            (metric, (name,)) for metric in (self.age, self.last_frame, self.luminance, self.sharpness, self.rate)
+        ]
         return [
             *single,
             *((self.frames, (name, outcome.value)) for outcome in Outcome),

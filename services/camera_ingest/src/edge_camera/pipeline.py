@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_camera.alerts import Fired
 from edge_camera.candidate import Asker
 from edge_camera.client import Reply, State
 from edge_camera.clocksync import clock_synced
@@ -15,7 +16,7 @@ from edge_camera.frame import Frame
 from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import CameraState, Cause
 from edge_camera.record import Record
-from edge_camera.sampler import RateLimit
+from edge_camera.sight import Sight
 from edge_camera.source import Source
 from edge_camera.summary import Window
 from edge_camera.turns import Turns
@@ -53,11 +54,11 @@ class Reader:
     def _read(self) -> None:
         bad = 0
         for frame in self.source.frames(self.stop):
+            if not self.record.reading:
+                self.record.enter(CameraState.OK)
             self.record.captured(frame, replaced=self.mailbox.put(frame))
             if self.source.waits:
                 self.mailbox.wait_free()
-            if self.record.state is not CameraState.OK:
-                self.record.enter(CameraState.OK)
             bad = self._count_undecodable(bad)
         self._count_undecodable(bad)
 
@@ -73,7 +74,7 @@ class Worker:
 
     mailbox: Mailbox[Frame]
     record: Record
-    limit: RateLimit
+    sight: Sight
     turns: Turns
     deadline_s: float
     newest: bool
@@ -92,21 +93,25 @@ class Worker:
         self.client.prepare()
         while not self.mailbox.ended:
             frame = self.mailbox.take(_TICK_S)
+            self._tell_states()
             if frame is not None:
                 self.handle(frame)
             if self.window.age(self.clock.monotonic()) >= self.summary_s:
                 self._summarise()
-        self.emit(self.maker.no_frame(self.clock.time(), clock_synced()))
+        self._tell_states()
         self._summarise()
         self.client.close()
 
     def handle(self, frame: Frame) -> None:
         """Bring one frame to its end: skipped, answered, or lost."""
-        if not self.limit.admit(frame.position_s):
-            self.record.skipped()
+        admitted, fired = self.sight.admit(frame, self.clock.monotonic())
+        if admitted is None:
+            self._alert(frame, Reply(state=State.OK, age_s=self._age(frame)), fired)
             return
-        frame, reply = self._ask(frame)
+        frame, reply = self._ask(admitted)
         now = self.clock.monotonic()
+        reply, fired = self.sight.follow(frame, reply, now)
+        self._alert(frame, reply, fired)
         self._log_change(reply)
         self.window.add(reply)
         if self.changes.worth_telling(reply, now):
@@ -116,17 +121,17 @@ class Worker:
 
     def _ask(self, frame: Frame) -> tuple[Frame, Reply]:
         """Wait for a turn and ask about the newest frame there is by then; count how it ended."""
-        age = self.clock.monotonic() - frame.stamp.monotonic
+        age = self._age(frame)
         if not self.turns.enter(self.record.camera, self.deadline_s - age):
             self.record.sent()
             self.record.lost(Cause.BUSY)
-            age = self.clock.monotonic() - frame.stamp.monotonic
-            return frame, Reply(state=State.REJECTED, age_s=age, detail="other cameras had every turn at the model")
+            detail = "other cameras had every turn at the model"
+            return frame, Reply(state=State.REJECTED, age_s=self._age(frame), detail=detail)
         try:
             newer = self.mailbox.take(0) if self.newest else None
             if newer is not None:
                 self.record.replaced()
-                frame = newer
+                frame = self.sight.mask(newer)
             self.record.sent()
             reply = self.client.ask(frame)
         finally:
@@ -136,6 +141,17 @@ class Worker:
         else:
             self.record.lost(Cause(reply.state.value))
         return frame, reply
+
+    def _age(self, frame: Frame) -> float:
+        return self.clock.monotonic() - frame.stamp.monotonic
+
+    def _alert(self, frame: Frame, reply: Reply, fired: list[Fired]) -> None:
+        for each in fired:
+            self.emit(self.maker.alert(frame, reply, each))
+
+    def _tell_states(self) -> None:
+        for entered in self.record.changes():
+            self.emit(self.maker.camera_state(self.clock.time(), clock_synced(), entered))
 
     def _log_change(self, reply: Reply) -> None:
         if reply.state is not self.last_state:

@@ -1,6 +1,6 @@
 """A camera's books: every frame ends in exactly one place, and the sums close.
 
-captured = replaced + fps + sent (+ at most one frame in the slot and one in hand, until the end), and
+captured = replaced + motion + fps + sent (+ at most one frame in the slot and one in hand, until the end), and
 sent = answered + lost by cause. A picture that could not be decoded never was a frame: `decode` stands apart.
 """
 
@@ -18,6 +18,8 @@ from edge_camera.reservoir import Reservoir
 
 # Answers over which the page's "now" figures are taken: some seconds at usual rates.
 RECENT = 64
+# Changes of state that wait to be told; the worker tells them at least once a second.
+MAX_ENTERED = 32
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
     captured: int
     replaced: int
+    motion: int
     fps: int
     sent: int
     answered: int
@@ -35,6 +38,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         return Totals(
             captured=self.captured - earlier.captured,
             replaced=self.replaced - earlier.replaced,
+            motion=self.motion - earlier.motion,
             fps=self.fps - earlier.fps,
             sent=self.sent - earlier.sent,
             answered=self.answered - earlier.answered,
@@ -52,13 +56,16 @@ class Record:
     inference: Reservoir = field(default_factory=Reservoir)
     state: CameraState = CameraState.CONNECTING
     recent: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _source: CameraState = CameraState.CONNECTING
+    _picture: CameraState = CameraState.OK
+    _entered: deque[CameraState] = field(default_factory=lambda: deque(maxlen=MAX_ENTERED))
     _frames: Counter[Outcome] = field(default_factory=Counter)
     _lost: Counter[Cause] = field(default_factory=Counter)
     _answered: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.enter(self.state)
+        self.enter(self._source)
 
     def captured(self, frame: Frame, *, replaced: bool) -> None:
         """A frame came from the source, and perhaps pushed the one before out of the slot."""
@@ -72,6 +79,15 @@ class Record:
         """A newer frame took the place of one that waited for its turn."""
         with self._lock:
             self._frame(Outcome.REPLACED)
+
+    def motionless(self) -> None:
+        """Nothing moved in a frame."""
+        with self._lock:
+            self._frame(Outcome.MOTION)
+
+    def rate(self, fps: float) -> None:
+        """At most this many frames a second are asked about from now on."""
+        self.metrics.rate.labels(self.camera).set(fps)
 
     def skipped(self) -> None:
         """The fps limit kept a frame back."""
@@ -99,9 +115,38 @@ class Record:
             self._lost[cause] += 1
         self.metrics.lost.labels(self.camera, cause.value).inc()
 
-    def enter(self, state: CameraState) -> None:
-        """The camera is in `state` from now on."""
-        self.state = state
+    def enter(self, source: CameraState) -> None:
+        """The source is connecting, ok or down from now on."""
+        with self._lock:
+            self._source = source
+            self._settle()
+
+    def looked(self, picture: CameraState, luminance: float, sharpness: float) -> None:
+        """The picture is ok, frozen, black or blurred: what counts while the source is ok."""
+        self.metrics.luminance.labels(self.camera).set(luminance)
+        self.metrics.sharpness.labels(self.camera).set(sharpness)
+        if picture is not self._picture:
+            with self._lock:
+                self._picture = picture
+                self._settle()
+
+    def changes(self) -> list[CameraState]:
+        """Return the states entered since the last call, oldest first."""
+        with self._lock:
+            entered = list(self._entered)
+            self._entered.clear()
+        return entered
+
+    @property
+    def reading(self) -> bool:
+        """True while the source gives frames."""
+        return self._source is CameraState.OK
+
+    def _settle(self) -> None:
+        state = self._picture if self._source is CameraState.OK else self._source
+        if state is not self.state:
+            self.state = state
+            self._entered.append(state)
         for other in CameraState:
             self.metrics.state.labels(self.camera, other.value).set(1.0 if other is state else 0.0)
 
@@ -111,6 +156,7 @@ class Record:
             return Totals(
                 captured=self._frames[Outcome.CAPTURED],
                 replaced=self._frames[Outcome.REPLACED],
+                motion=self._frames[Outcome.MOTION],
                 fps=self._frames[Outcome.FPS],
                 sent=self._frames[Outcome.SENT],
                 answered=self._answered,

@@ -16,6 +16,13 @@ class RateLimit:
         self._interval = 1.0 / per_second
         self._due: float | None = None
 
+    def change(self, per_second: float) -> None:
+        """Let another number of frames through from now on; the frame that is due stays due."""
+        interval = 1.0 / per_second
+        if self._due is not None:
+            self._due += interval - self._interval
+        self._interval = interval
+
     def admit(self, position_s: float) -> bool:
         """Return True when the frame at `position_s` (seconds, rising) passes."""
         if self._due is None:
