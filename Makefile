@@ -44,7 +44,7 @@ up: $(VENV)/.runtime  ## the same without an end, until Ctrl-C
 	@$(BIN)/edgectl demo --forever
 
 test: $(VENV)/.dev  ## every test, with coverage
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --cov --cov-report=
 	@echo "covered in this process (the services' own processes are not measured): $$($(BIN)/coverage report --format=total) %"
 
 lint: $(VENV)/.dev  ## ruff: rules and format
