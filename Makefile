@@ -13,10 +13,10 @@ SOURCES := services models tests benchmarks docs
 RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
 TRAIN := .train
 
-.PHONY: help setup run up test check lint type bench models lock clean
+.PHONY: help setup run up test check lint type bench bench-camera models lock clean
 
 help:  ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,6 +61,9 @@ check: lint type test  ## everything CI runs, in CI's order
 
 bench: $(VENV)/.dev  ## the serving path against raw onnxruntime, a bare socket and MLServer; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
+
+bench-camera: $(VENV)/.dev  ## four cameras with belt-detector, beside a plain OpenCV loop; writes benchmarks/results
+	$(BIN)/python benchmarks/camera/run.py
 
 $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml) | $(VENV)/bin/uv
 	$(PYTHON) -m venv $(TRAIN)
