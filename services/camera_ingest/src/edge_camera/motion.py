@@ -14,7 +14,8 @@ from edge_camera.grey import small_grey
 # Longer side of the grey picture that is compared: 0.2 % of it are some 40 pixels, and a person far off is as many.
 SIDE = 160
 # How long the background remembers. What changed and stays (a switched lamp, a parked pallet) is background after
-# about a tenth of it: MOG2 takes a new look for background once it holds 10 % of a pixel's past.
+# about a tenth of it: MOG2 takes a new look for background once it holds 10 % of a pixel's past (measured: 3.2 s
+# after a sudden light change of 60 % at 10 fps, 2 s at 1 fps).
 MEMORY_S = 30.0
 # A gap between frames teaches at most as much as this: one frame after a pause must not become the background.
 MAX_STEP_S = 2.0
@@ -44,7 +45,8 @@ class MotionGate:
     """Admit frames with motion, those shortly after, and one every `keepalive_s`; for use by one thread.
 
     The first frame passes, as does the first after a change of resolution, and a frame that is no picture: what
-    cannot be judged is not held back. CPU of a 640x480 frame: 0.5 ms (belt.mp4, all of it moving, x86-64, one thread).
+    cannot be judged is not held back. CPU of a frame: 0.54 ms for belt.mp4 (640x480, all of it moves), 0.37 ms
+    when nothing does, 0.42 ms at 1920x1080 (x86-64, OpenCV with one thread).
     """
 
     def __init__(self, min_area: float, keepalive_s: float, linger_s: float = LINGER_S) -> None:
