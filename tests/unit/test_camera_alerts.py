@@ -70,6 +70,9 @@ def test_a_slow_camera_has_a_longer_tolerance() -> None:
     slow = [True] * 4
     assert _times(_rules(for_s=5), slow, step=2.0) == []
     assert _times(_rules(for_s=5, interval_s=2.0), slow, step=2.0) == [6.0]
+    slowed = _rules(for_s=5)
+    slowed.pace(2.0)
+    assert _times(slowed, slow, step=2.0) == [6.0]
 
 
 def test_it_is_quiet_while_it_cools_down_and_then_tells_again() -> None:

@@ -77,9 +77,27 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         pytest.param(
             INFERENCE + CAMERA.replace("dock-3", "Dock 3"), ["camera[0].name", "RFC 1123", "Dock 3"], id="name"
         ),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://user:hunter2@a/b"),
+            ["camera[0].url", "without user"],
+            id="password",
+        ),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + "credentials = '/nowhere'\n",
+            ["camera[0].credentials", "user:password", "/nowhere"],
+            id="no credentials file",
+        ),
+        pytest.param(
+            INFERENCE + CAMERA + "credentials = '/etc/hosts'\n", ["credentials", "none for"], id="credentials of a file"
+        ),
+        pytest.param(
+            INFERENCE + CAMERA + "capture = {transport = 'x'}\n", ["capture.transport", "tcp or udp"], id="capture"
+        ),
         pytest.param(INFERENCE + CAMERA * 2, ["camera[1].name", "no other", "dock-3"], id="duplicate"),
         pytest.param(INFERENCE + CAMERA.replace("clip.mp4", ""), ["camera[0].url"], id="empty url"),
-        pytest.param(INFERENCE + CAMERA.replace("clip.mp4", "v4l2:/dev/video0"), ["camera[0].url", "v4l2"], id="v4l2"),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "v4l2:video0"), ["camera[0].url", "v4l2:/dev/videoN"], id="v4l2"
+        ),
         pytest.param(INFERENCE + CAMERA + "[sinks]\nmqtt = {}\n", ["sinks.mqtt", "unknown key"], id="mqtt"),
         pytest.param(
             INFERENCE + CAMERA + "[alert.night]\nclass = 'person'\nhours = '25:00-26:00'\n",

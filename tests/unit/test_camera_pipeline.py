@@ -373,7 +373,6 @@ def test_a_camera_slows_down_while_answers_come_too_late_and_recovers() -> None:
         return count
 
     assert sight.mask(frame) is frame, "without a mask nothing is copied"
-    assert asked(2, late) == pytest.approx(20, abs=2)
     asked(20, late)
     slow = bench.sample("edge_camera_fps")
     assert slow is not None and slow < 1

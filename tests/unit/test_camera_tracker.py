@@ -129,6 +129,12 @@ def test_the_best_overlap_is_taken_first() -> None:
     assert moved.ids == ["2", "1"]
 
 
+def test_two_answers_on_one_thing_are_two_ids() -> None:
+    tracker = Tracker()
+    tracker.update([_answer((0, 0, 100, 100))], 0.0)
+    assert tracker.update([_answer((0, 0, 100, 90)), _answer((0, 0, 100, 100))], 0.1).ids == ["2", "1"]
+
+
 def test_an_answer_about_the_whole_frame_has_no_id() -> None:
     tracked = Tracker().update([_answer(None), _answer((0, 0, 9, 9))], 0.0)
     assert tracked.ids == [None, "1"]

@@ -66,7 +66,13 @@ class Rules:
     """
 
     def __init__(self, alerts: Mapping[str, Alert], interval_s: float = 0.0) -> None:
-        self._rules = [_Rule(name, alert, interval_s) for name, alert in alerts.items()]
+        self._rules = [_Rule(name, alert) for name, alert in alerts.items()]
+        self.pace(interval_s)
+
+    def pace(self, interval_s: float) -> None:
+        """From now on answered frames are `interval_s` apart, as the adaptive rate has it."""
+        for rule in self._rules:
+            rule.pace(interval_s)
 
     def update(self, answers: Sequence[Answer], now: float, wall: float) -> list[Fired]:
         """Return what one frame sets off. `now` is monotonic and counts durations, `wall` (epoch s) the hours."""
@@ -82,9 +88,9 @@ class Rules:
 class _Rule:
     """One rule's memory: since and until when its class was seen, with what score, and when it fired."""
 
-    def __init__(self, name: str, alert: Alert, interval_s: float) -> None:
+    def __init__(self, name: str, alert: Alert) -> None:
         self._name, self._alert = name, alert
-        self._gap_s = max(alert.gap_s, _GAP_FRAMES * interval_s)
+        self._gap_s = alert.gap_s
         self._hours = Hours(alert.hours, alert.timezone)
         self._began: float | None = None
         self._seen = 0.0
@@ -92,6 +98,9 @@ class _Rule:
         # Whether the newest answered frame showed it; a frame held back after that shows the same.
         self._there = False
         self._fired: float | None = None
+
+    def pace(self, interval_s: float) -> None:
+        self._gap_s = max(self._alert.gap_s, _GAP_FRAMES * interval_s)
 
     def update(self, answers: Sequence[Answer], now: float, wall: float) -> Fired | None:
         alert = self._alert

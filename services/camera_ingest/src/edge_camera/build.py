@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 import cv2
 from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
@@ -11,6 +12,8 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, make_w
 from edge_camera.alerts import Alert
 from edge_camera.answers_file import AnswersFile
 from edge_camera.candidate import Asker, Shadow, Share, Split
+from edge_camera.capture.source import CaptureSource
+from edge_camera.capture.spec import kind_of
 from edge_camera.client import InferenceClient
 from edge_camera.config import Camera, Config, Inference
 from edge_camera.events import Changes, EventMaker
@@ -19,14 +22,14 @@ from edge_camera.ingest import Fanout, Ingest
 from edge_camera.lane import Lane
 from edge_camera.live import Gallery, Screen
 from edge_camera.mailbox import Mailbox
-from edge_camera.metrics import Metrics
+from edge_camera.metrics import CameraState, Metrics
 from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
 from edge_camera.settings import Settings
 from edge_camera.sight import Sight
 from edge_camera.sinks.base import Outbox, Sink
 from edge_camera.sinks.stdout import StdoutSink
-from edge_camera.source import FileSource, open_video
+from edge_camera.source import FileSource, Source, open_video
 from edge_camera.status import status_document
 from edge_camera.summary import Window
 from edge_camera.turns import Turns
@@ -100,7 +103,9 @@ class Lanes:
         self._turns: dict[Inference, Turns] = {}
 
     def check(self, camera: Camera) -> None:
-        """Raise StartError when the source cannot be opened: a file that cannot be read will not come back."""
+        """Raise StartError for a file that cannot be opened: unlike a camera, it will not come back."""
+        if kind_of(camera.url) is not None:
+            return
         try:
             capture, _ = open_video(camera.path)
         except StartError as exc:
@@ -116,7 +121,7 @@ class Lanes:
         mailbox = Mailbox[Frame]()
         screen = Screen(record=record, quality=self._settings.jpeg_quality)
         self._gallery.screens[camera.name] = screen
-        reader = Reader(source=self._source(camera), mailbox=mailbox, record=record, stop=halt)
+        reader = Reader(source=self._source(camera, record), mailbox=mailbox, record=record, stop=halt)
         shadow = self._shadow(inference, camera)
         watchers: list[Watcher] = [screen.show]
         watchers += [] if self._answers is None else [self._answers.write]
@@ -141,9 +146,22 @@ class Lanes:
         drain_s = deadline_s * _DRAIN_FACTOR + _DRAIN_MORE_S
         return Lane(camera=camera, reader=reader, worker=worker, halt=halt, drain_s=drain_s, shadow=shadow)
 
-    def _source(self, camera: Camera) -> FileSource:
-        fast = camera.speed == "fast"
-        return FileSource(camera=camera.name, path=camera.path, clock=self._clock, loop=camera.loop, fast=fast)
+    def _source(self, camera: Camera, record: Record) -> Source:
+        kind, fast = kind_of(camera.url), camera.speed == "fast"
+        if kind is None:
+            return FileSource(camera=camera.name, path=camera.path, clock=self._clock, loop=camera.loop, fast=fast)
+        return CaptureSource(
+            camera=camera.name,
+            url=camera.url,
+            kind=kind,
+            clock=self._clock,
+            on_state=lambda state, _reason: record.enter(CameraState(state.value)),
+            on_reconnect=lambda _reason: self._metrics.reconnects.labels(camera.name).inc(),
+            settings=camera.capture,
+            credentials=None if camera.credentials is None else Path(camera.credentials),
+            loop=camera.loop,
+            fast=fast,
+        )
 
     def _client(self, ask: Inference, camera: Camera) -> Asker:
         main, candidate = self._client_of(ask, ask.url, camera, 1.0), ask.candidate

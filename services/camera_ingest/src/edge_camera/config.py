@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from edge_camera.alerts import Alert
+from edge_camera.capture.messages import Kind
+from edge_camera.capture.spec import Capture, capture_faults, kind_of, url_fault
 from edge_camera.health import HealthConfig
 from edge_camera.mask import faults as mask_faults
 from edge_camera.motion import Motion
@@ -51,6 +53,8 @@ class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keepalive_s: float = 10.0
     loop: bool = False
     speed: str = "natural"
+    credentials: str | None = None
+    capture: Capture = Capture()
     adaptive: bool = True
     mask: tuple[tuple[tuple[float, ...], ...], ...] = ()
     motion: Motion = Motion()
@@ -124,22 +128,23 @@ def _inference_faults(inference: Inference) -> list[tuple[str, str, object]]:
 
 
 def _camera_faults(camera: Camera) -> list[tuple[str, str, object]]:
-    scheme = _scheme(camera.url)
     checks = [
         (bool(_LABEL.fullmatch(camera.name)), "name", "an RFC 1123 label (a-z, 0-9, -)", camera.name),
-        (
-            scheme in {"", "file"},
-            "url",
-            "a file path or file://PATH; this version reads no other source",
-            scheme,
-        ),
-        (bool(camera.url), "url", "a file path", camera.url),
         (0.01 <= camera.fps <= 240, "fps", "0.01 to 240 frames a second", camera.fps),
         (32 <= camera.max_side <= 8192, "max_side", "32 to 8192 pixels", camera.max_side),
         (camera.speed in {"natural", "fast"}, "speed", "natural or fast", camera.speed),
         (0.1 <= camera.keepalive_s <= 86_400, "keepalive_s", "0.1 to 86400 seconds", camera.keepalive_s),
     ]
     faults = [(key, wanted, found) for good, key, wanted, found in checks if not good]
+    if (wanted := url_fault(camera.url)) is not None:
+        # Only its scheme is ever shown: a URL can hold a password.
+        faults.append(("url", wanted, _scheme(camera.url)))
+    if camera.credentials is not None:
+        if kind_of(camera.url) not in {Kind.RTSP, Kind.MJPEG}:
+            faults.append(("credentials", "none for this kind of url", str(camera.credentials)))
+        elif not Path(camera.credentials).is_file():
+            faults.append(("credentials", "a file that holds user:password", f"no such file {camera.credentials}"))
+    faults += [(f"capture.{key}", wanted, found) for key, wanted, found in capture_faults(camera.capture)]
     return faults + mask_faults(camera.mask) + camera.motion.faults() + camera.health.faults()
 
 

@@ -141,7 +141,7 @@ class EventMaker:
 
     def camera_state(self, wall: float, synced: bool, entered: CameraState) -> Event:
         """The camera has entered a state; while its source gives frames, `state` is ok."""
-        gone = entered in {CameraState.CONNECTING, CameraState.DOWN}
+        gone = entered in {CameraState.CONNECTING, CameraState.STALLED, CameraState.DOWN}
         event = self._bare("state", State.NO_FRAME if gone else State.OK, wall, synced, "high")
         return msgspec.structs.replace(event, camera_state=entered)
 

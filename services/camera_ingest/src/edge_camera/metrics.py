@@ -43,6 +43,7 @@ class CameraState(StrEnum):
 
     CONNECTING = "connecting"
     OK = "ok"
+    STALLED = "stalled"
     FROZEN = "frozen"
     BLACK = "black"
     BLURRED = "blurred"
@@ -74,6 +75,12 @@ class Metrics:
         self.last_frame = Gauge(
             "edge_camera_last_frame_timestamp_seconds",
             "When the last frame was read",
+            camera,
+            registry=registry,
+        )
+        self.reconnects = Counter(
+            "edge_camera_reconnects_total",
+            "Attempts to read that ended, and were tried again",
             camera,
             registry=registry,
         )
@@ -109,7 +116,8 @@ class Metrics:
 
     def _of_camera(self, name: str) -> list[tuple[MetricWrapperBase, tuple[str, ...]]]:
         single: list[tuple[MetricWrapperBase, tuple[str, ...]]] = [
-            (metric, (name,)) for metric in (self.age, self.last_frame, self.luminance, self.sharpness, self.rate)
+            (metric, (name,))
+            for metric in (self.age, self.last_frame, self.reconnects, self.luminance, self.sharpness, self.rate)
         ]
         return [
             *single,
