@@ -15,10 +15,10 @@ from edge_camera.frame import Frame
 from edge_camera.health import PictureHealth
 from edge_camera.mask import Mask
 from edge_camera.metrics import CameraState
-from edge_camera.motion import MotionGate
+from edge_camera.motion import LINGER_S, MotionGate
 from edge_camera.record import Record
 from edge_camera.sampler import RateLimit
-from edge_camera.tracker import Tracker
+from edge_camera.tracker import MAX_AGE_S, Tracker
 
 
 class Sight:
@@ -31,11 +31,19 @@ class Sight:
         self._record = record
         self._health = PictureHealth(camera.health)
         self._mask = Mask(camera.mask)
-        self._gate = MotionGate(camera.motion.min_area, camera.motion.keepalive_s) if camera.motion.enabled else None
+        linger_s = max(LINGER_S, 2.0 / camera.fps)
+        motion = camera.motion
+        self._gate = MotionGate(motion.min_area, motion.keepalive_s, linger_s) if motion.enabled else None
         self._limit = RateLimit(camera.fps)
         self._rate = AdaptiveRate(camera.fps) if adapts and camera.adaptive else None
         self._tracker = Tracker()
-        self._rules = Rules(alerts, 1.0 / camera.fps)
+        self._rules = Rules(alerts)
+        self._pace(camera.fps)
+
+    def _pace(self, fps: float) -> None:
+        """A slow camera's things stay the same, and its sights unbroken, over frames that are further apart."""
+        self._tracker.max_age_s = max(MAX_AGE_S, 3.0 / fps)
+        self._rules.pace(1.0 / fps)
 
     def admit(self, frame: Frame, now: float) -> tuple[Frame | None, list[Fired]]:
         """Return the masked frame when it is worth a question, and what time alone set off while nothing moved.
@@ -64,6 +72,7 @@ class Sight:
         if self._rate is not None:
             self._limit.change(self._rate.note(reply.state, now))
             self._record.rate(self._rate.fps)
+            self._pace(self._rate.fps)
         if reply.state is not State.OK:
             return reply, []
         taken = frame.stamp.monotonic
