@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Watched:
 
     def _run(self) -> None:
         for frame in self.source.frames(self.stop):
-            self._note(lambda frame=frame: self.frames.append(frame))
+            self._note(partial(self.frames.append, frame))
         self._note(lambda: None)
 
     def _on_state(self, state: Reception, reason: Reason | None) -> None:

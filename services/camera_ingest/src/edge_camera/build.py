@@ -27,9 +27,10 @@ from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
 from edge_camera.settings import Settings
 from edge_camera.sight import Sight
-from edge_camera.sinks.base import Outbox, Sink
+from edge_camera.sinks.base import Sink
 from edge_camera.sinks.stdout import StdoutSink
 from edge_camera.source import FileSource, Source, open_video
+from edge_camera.spooled import outlets
 from edge_camera.status import status_document
 from edge_camera.summary import Window
 from edge_camera.turns import Turns
@@ -63,7 +64,7 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
     registry = CollectorRegistry()
     metrics = Metrics(registry, [camera.name for camera in config.camera], [sink.name for sink in sinks])
     gallery = Gallery(settings.viewers, settings.stream_fps)
-    fanout = Fanout(gallery.note, [Outbox(sink, metrics) for sink in sinks])
+    fanout = Fanout(gallery.note, outlets(sinks, config.sinks.spool, metrics, clock))
     lanes = Lanes(settings, metrics, gateway, gallery, fanout, clock, answers)
     for camera in config.camera:
         lanes.check(camera)

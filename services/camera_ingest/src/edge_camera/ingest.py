@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -13,7 +13,6 @@ from edge_camera.lane import Lane
 from edge_camera.live import Gallery
 from edge_camera.metrics import Metrics
 from edge_camera.record import Record
-from edge_camera.sinks.base import Outbox
 from edge_common.errors import StartError
 from edge_common.server import Server
 
@@ -21,17 +20,27 @@ from edge_common.server import Server
 FLUSH_S = 5.0
 
 
+class Outlet(Protocol):
+    """A way out for events: a queue in front of one sink, or the spool under all of them."""
+
+    def start(self) -> None: ...
+
+    def put(self, line: bytes, priority: str, /) -> None: ...
+
+    def stop(self, timeout_s: float) -> None: ...
+
+
 class Fanout:
     """Give every event to the page and to each sink's queue; encoded once."""
 
-    def __init__(self, note: Callable[[Event], None], outboxes: list[Outbox]) -> None:
+    def __init__(self, note: Callable[[Event], None], outboxes: Sequence[Outlet]) -> None:
         self._note, self.outboxes = note, outboxes
 
     def __call__(self, event: Event) -> None:
         self._note(event)
         line = event.line()
         for outbox in self.outboxes:
-            outbox.put(line)
+            outbox.put(line, event.priority)
 
 
 class LaneMaker(Protocol):

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from edge_camera.agreement import Agreement
+from edge_camera.spool.counters import Fault, Loss
 
 # Edges at 50, 100, 250 and 500 ms, where frame-age objectives usually sit, so that p95 is read there.
 AGE_BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -99,6 +100,16 @@ class Metrics:
         self.shadow = Counter(
             "edge_camera_shadow_total", "Answers of a candidate version compared", ["agreement"], registry=registry
         )
+        self.spool_dropped = Counter(
+            "edge_camera_spool_dropped_total", "Events lost to the spool", ["priority", "cause"], registry=registry
+        )
+        self.spool_faults = Counter("edge_camera_spool_faults_total", "Faults on its disk", ["kind"], registry=registry)
+        self.spool_written = Counter("edge_camera_spool_written_bytes_total", "Bytes written", registry=registry)
+        self.spool_syncs = Counter("edge_camera_spool_syncs_total", "Files brought to the disk", registry=registry)
+        self.spool_bytes = Gauge("edge_camera_spool_bytes", "Size of the spool", registry=registry)
+        self.spool_oldest = Gauge(
+            "edge_camera_spool_oldest_seconds", "Age of the oldest event a sink waits for", registry=registry
+        )
         self.reloads = Counter("edge_camera_config_reloads_total", "New configs", ["outcome"], registry=registry)
         for name in cameras:
             self.add_camera(name)
@@ -127,6 +138,11 @@ class Metrics:
         ]
 
     def _zero(self, sinks: list[str]) -> None:
+        for priority in ("high", "normal", "low"):
+            for cause in Loss:
+                self.spool_dropped.labels(priority, cause.value)
+        for kind in Fault:
+            self.spool_faults.labels(kind.value)
         for outcome in ("applied", "refused"):
             self.reloads.labels(outcome)
         for sink in sinks:

@@ -67,15 +67,19 @@ def _run(job: Job, feed: Feed, complaints: Callable[[], str]) -> int:
 
 
 def _mute() -> Callable[[], str]:
-    """Lead stderr into a pipe that only this process reads; return what reads it.
+    """Lead stdout and stderr into a pipe that only this process reads; return what reads it.
 
     Libraries print URLs with passwords. What does not fit into the pipe is lost: nobody waits for it.
     """
+    libc = ctypes.CDLL(None)
     read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    os.dup2(write, 2)
+    for output in (1, 2):
+        os.dup2(write, output)
     os.close(write)
 
     def complaints() -> str:
+        # OpenCV hands FFmpeg's words to C's buffered stdout.
+        libc.fflush(None)
         try:
             return os.read(read, 65536).decode("utf-8", "replace")
         except BlockingIOError:

@@ -42,8 +42,8 @@ class Outbox:
         """Begin to deliver."""
         self._thread.start()
 
-    def put(self, line: bytes) -> None:
-        """Queue an event; when the queue is full the event is dropped and counted."""
+    def put(self, line: bytes, _priority: str = "normal") -> None:
+        """Queue an event; when the queue is full the event is dropped and counted. Here none goes before another."""
         try:
             self._queue.put_nowait(line)
         except queue.Full:

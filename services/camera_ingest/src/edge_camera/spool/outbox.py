@@ -1,0 +1,193 @@
+"""Between the cameras and the sinks, with the spool under all of them: nothing that is slow can hold a camera up."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from edge_camera.metrics import Delivery
+from edge_camera.sinks.base import Sink
+from edge_camera.spool.counters import Loss, SpoolCounters
+from edge_camera.spool.cursor import Cursor
+from edge_camera.spool.format import Entry
+from edge_camera.spool.spool import Spool
+
+log = logging.getLogger(__name__)
+
+# Events between the cameras and the disk: seconds of a disk that hangs.
+QUEUE = 2000
+# Events that go to the disk in one write and one sync, or to a sink in one message.
+BATCH = 256
+FIRST_S, LONGEST_S = 0.5, 30.0
+_TICK_S = 1.0
+
+Count = Callable[[str, Delivery], None]
+
+
+class Undeliverable(Exception):
+    """Raised by a sink for an event that it will never take, however often it is tried: it is dropped and counted."""
+
+
+@runtime_checkable
+class BatchSink(Protocol):
+    """A sink that takes many events at once, all or none."""
+
+    max_batch: int
+
+    def send_many(self, lines: Sequence[bytes]) -> None:
+        """Deliver events in order.
+
+        Raises:
+            OSError: they could not be delivered.
+            Undeliverable: they never can be.
+        """
+        ...
+
+
+class SpooledOutbox:
+    """Put every event into the spool once, and from there to each sink at its own pace. Owns the spool."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        sinks: Sequence[Sink],
+        count: Count,
+        counters: SpoolCounters,
+        *,
+        capacity: int = QUEUE,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._spool, self._counters = spool, counters
+        self._queue: queue.Queue[tuple[bytes, str] | None] = queue.Queue(capacity)
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+        self._couriers = [Courier(sink, spool.reader(sink.name), count, jitter) for sink in sinks]
+
+    def start(self) -> None:
+        """Begin to spool and to deliver."""
+        self._thread.start()
+        for courier in self._couriers:
+            courier.start()
+
+    def put(self, line: bytes, priority: str) -> None:
+        """Queue an event for the disk; when that is slower than the cameras, the event is dropped and counted."""
+        try:
+            self._queue.put_nowait((line, priority))
+        except queue.Full:
+            self._counters.dropped(priority, Loss.QUEUE, 1)
+
+    def stop(self, timeout_s: float) -> None:
+        """Spool what is queued and deliver what can be, for at most `timeout_s`; the rest stays for the next run."""
+        end = time.monotonic() + timeout_s
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except queue.Full:
+            log.warning("the spool's disk hangs; %d events are lost", self._queue.qsize())
+            return
+        self._thread.join(max(0.0, end - time.monotonic()))
+        for courier in self._couriers:
+            courier.finish()
+        self._spool.hurry()
+        for courier in self._couriers:
+            courier.join(max(0.0, end - time.monotonic()))
+        if not self._thread.is_alive():
+            self._spool.close()
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._gather()
+            if batch:
+                self._spool.append_many(batch)
+            self._spool.tick()
+
+    def _gather(self) -> tuple[list[tuple[bytes, str]], bool]:
+        """Return what is queued, waiting a little for the first; False when that was the last."""
+        batch: list[tuple[bytes, str]] = []
+        try:
+            item = self._queue.get(timeout=_TICK_S)
+            while item is not None:
+                batch.append(item)
+                if len(batch) == BATCH:
+                    return batch, True
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return batch, True
+        return batch, False
+
+
+class Courier:
+    """Bring one sink everything that is in the spool, in order, however long it takes."""
+
+    def __init__(self, sink: Sink, cursor: Cursor, count: Count, jitter: Callable[[], float]) -> None:
+        self._sink, self._cursor, self._count, self._jitter = sink, cursor, count, jitter
+        self._size = min(BATCH, sink.max_batch) if isinstance(sink, BatchSink) else 1
+        self._finishing = threading.Event()
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Deliver what is there and end; at the first failure at once."""
+        self._finishing.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end."""
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            # Asked for before reading: what came until then is delivered.
+            finishing = self._finishing.is_set()
+            entries = self._cursor.next(BATCH, 0.0 if finishing else _TICK_S)
+            if not entries and (finishing or self._cursor.closed):
+                return
+            for at in range(0, len(entries), self._size):
+                if not self._bring(entries[at : at + self._size]):
+                    return
+
+    def _bring(self, entries: list[Entry]) -> bool:
+        """Deliver and acknowledge; False when the program ends before it could be done."""
+        while not self._try(entries):
+            if self._finishing.wait(self._delay()):
+                return False
+        self._cursor.ack(entries[-1].seq)
+        return True
+
+    def _try(self, entries: list[Entry]) -> bool:
+        outcome = Delivery.OK
+        try:
+            self._send([entry.line for entry in entries])
+        except Undeliverable as exc:
+            log.warning("sink %s refuses %d events for good: %s", self._sink.name, len(entries), exc)
+            outcome = Delivery.DROPPED
+        except OSError as exc:
+            if self._failures == 0:
+                log.warning("sink %s fails: %s; events wait in the spool", self._sink.name, exc)
+            self._count(self._sink.name, Delivery.FAILED)
+            return False
+        if self._failures:
+            log.warning("sink %s works again", self._sink.name)
+        self._failures = 0
+        for _ in entries:
+            self._count(self._sink.name, outcome)
+        return True
+
+    def _send(self, lines: list[bytes]) -> None:
+        if isinstance(self._sink, BatchSink):
+            self._sink.send_many(lines)
+        else:
+            self._sink.send(lines[0])
+
+    def _delay(self) -> float:
+        """Full jitter: gateways that lost the same broker do not come back to it at the same moment."""
+        ceiling = min(LONGEST_S, FIRST_S * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        return self._jitter() * ceiling
