@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -291,6 +292,9 @@ def test_a_changed_config_applies_the_difference_and_a_bad_one_is_refused(
     ended = [event["camera"] for event in events if event.get("camera_state") == "down"]
     assert set(ended[:2]) == {"gone", "other"} and ended.count("same") == 1, "same ends only with the process"
     assert b"camera[0].speed" in log
+    told = [event["config"] for event in events if event["camera"] == "_pod"]
+    assert [each["outcome"] for each in told] == ["applied", "refused"]
+    assert told[0]["detail"] == "added new; changed other; removed gone" and "camera[0].speed" in told[1]["detail"]
 
 
 def _still_clip(path: Path, level: int, frames: int) -> Path:
@@ -350,6 +354,29 @@ def test_an_alert_is_told_once_in_its_cooldown(tmp_path: Path, server: ModelServ
     (box,) = alert["answers"]
     assert box["track"] == "1", "and it keeps its id"
     assert {answer["track"] for event in outcome.events for answer in event["answers"]} == {"1"}
+
+
+def test_an_alert_brings_its_picture_as_a_file_and_in_the_event_and_the_mask_holds_there_too(
+    tmp_path: Path, server: ModelServer, clip: Path
+) -> None:
+    # The right half is masked, where the square never is, and there the picture would be at 40.
+    mask = "mask = [[[0.7, 0], [1, 0], [1, 1], [0.7, 1]]]\n"
+    config = _config(tmp_path, server.url, clip, 'speed = "fast"\n' + mask, 5000)
+    folder = tmp_path / "pictures"
+    config.write_text(
+        config.read_text()
+        + f'snapshots = {{path = "{folder}", send = true, max_side = 160}}\n'
+        + '[alert.square-there]\nclass = "square"\nsnapshot = true\n'
+    )
+    outcome = Outcome(tmp_path, config)
+    (alert,) = [event for event in outcome.events if event["kind"] == "alert"]
+    saved = (folder / alert["alert"]["snapshot"]).read_bytes()
+    assert saved == base64.b64decode(alert["alert"]["jpeg"])
+    assert [path.name for path in folder.iterdir()] == [alert["id"] + ".jpg"]
+    picture = cv2.imdecode(np.frombuffer(saved, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None and picture.shape == (120, 160, 3)
+    assert picture[:, 120:].max() < 12 < picture[:40, :100].max(), "black under the mask, and only there"
+    assert picture[..., 2].max() > 150, "the square is on it"
 
 
 def test_a_black_picture_is_a_state_of_the_camera_and_still_answered(tmp_path: Path, server: ModelServer) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from edge_camera.config import Config
 from edge_camera.ingest import Difference
-from edge_camera.reload import LOOK_S, Reloaded, Reloader
+from edge_camera.metrics import Reloaded
+from edge_camera.reload import LOOK_S, Reloader
 from edge_common.errors import StartError
 
 TEXT = '[inference]\nurl = "http://a:1"\nmodel = "m"\n[[camera]]\nname = "{}"\nurl = "a.mp4"\n'
@@ -21,15 +22,20 @@ class Seen:
     def __init__(self, path: Path) -> None:
         self.names: list[str] = []
         self.counted: list[Reloaded] = []
+        self.details: list[str] = []
         self.fault = ""
         self.now = 0.0
-        self.reloader = Reloader(path, self._apply, self.counted.append, self.now)
+        self.reloader = Reloader(path, self._apply, self._tell, self.now)
 
     def _apply(self, config: Config) -> Difference:
         if self.fault:
             raise StartError(self.fault)
         self.names.append(config.camera[0].name)
         return Difference([config.camera[0].name], [], [])
+
+    def _tell(self, what: Reloaded, detail: str) -> None:
+        self.counted.append(what)
+        self.details.append(detail)
 
     def look(self) -> None:
         self.now += LOOK_S
@@ -48,6 +54,7 @@ def test_a_change_is_applied_once_and_looked_for_at_its_own_pace(tmp_path: Path)
     seen.look()
     seen.look()
     assert (seen.names, seen.counted) == (["bb"], [Reloaded.APPLIED])
+    assert seen.details == ["added bb"]
 
 
 def test_a_bad_config_is_refused_once_in_one_line_and_a_good_one_after_it_counts(
@@ -60,6 +67,7 @@ def test_a_bad_config_is_refused_once_in_one_line_and_a_good_one_after_it_counts
     seen.look()
     seen.look()
     assert seen.counted == [Reloaded.REFUSED]
+    assert "speed" in seen.details[0] and str(path) in seen.details[0]
     (record,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
     assert "camera[0].speed" in record.getMessage() and "\n" not in record.getMessage()
     path.unlink()

@@ -24,7 +24,7 @@ class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rule. `hours` is "HH:MM-HH:MM" in `timezone` (the machine's own when empty), over midnight or not.
 
     It fires when `label` (`class` in the file) was seen with `min_score` for `for_s` without a gap over `gap_s`, and
-    again every `cooldown_s` while that lasts.
+    again every `cooldown_s` while that lasts. `snapshot`: with a picture, as `[sinks.snapshots]` says.
     """
 
     label: str = msgspec.field(name="class")
@@ -34,6 +34,7 @@ class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gap_s: float = 1.0
     cooldown_s: float = 60.0
     timezone: str = ""
+    snapshot: bool = False
 
     def faults(self, key: str) -> list[tuple[str, str, object]]:
         """Return (key, wanted, found) for everything wrong; `key` is the rule's own, as in `alert.night`."""
@@ -51,12 +52,16 @@ class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fired:
-    """An alert: `score` is the best of the frame that set it off, `since` epoch seconds when the sight began."""
+    """An alert: `score` is the best of the frame that set it off, `since` epoch seconds when the sight began.
+
+    `snapshot`: it wants a picture.
+    """
 
     rule: str
     label: str
     score: float
     since: float
+    snapshot: bool = False
 
 
 class Rules:
@@ -119,11 +124,13 @@ class _Rule:
         if self._began is None or now - self._seen > self._gap_s:
             self._began = now
         self._seen = now
-        cooling = self._fired is not None and now - self._fired < self._alert.cooldown_s
-        if cooling or now - self._began < self._alert.for_s or not self._hours.hold(wall):
+        alert = self._alert
+        cooling = self._fired is not None and now - self._fired < alert.cooldown_s
+        if cooling or now - self._began < alert.for_s or not self._hours.hold(wall):
             return None
         self._fired = now
-        return Fired(rule=self._name, label=self._alert.label, score=self._score, since=wall - (now - self._began))
+        since = wall - (now - self._began)
+        return Fired(rule=self._name, label=alert.label, score=self._score, since=since, snapshot=alert.snapshot)
 
 
 class Hours:

@@ -16,7 +16,7 @@ from edge_camera.capture.source import CaptureSource
 from edge_camera.capture.spec import kind_of
 from edge_camera.client import InferenceClient
 from edge_camera.config import Camera, Config, Inference
-from edge_camera.events import Changes, EventMaker
+from edge_camera.events import POD, Changes, EventMaker
 from edge_camera.frame import Frame
 from edge_camera.ingest import Fanout, Ingest
 from edge_camera.lane import Lane
@@ -29,6 +29,7 @@ from edge_camera.settings import Settings
 from edge_camera.sight import Sight
 from edge_camera.sinks.base import Sink
 from edge_camera.sinks.stdout import StdoutSink
+from edge_camera.snapshots import Snapshots
 from edge_camera.source import FileSource, Source, open_video
 from edge_camera.spooled import outlets
 from edge_camera.status import status_document
@@ -65,7 +66,10 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
     metrics = Metrics(registry, [camera.name for camera in config.camera], [sink.name for sink in sinks])
     gallery = Gallery(settings.viewers, settings.stream_fps)
     fanout = Fanout(gallery.note, outlets(sinks, config.sinks.spool, metrics, clock))
-    lanes = Lanes(settings, metrics, gateway, gallery, fanout, clock, answers)
+    snapshots = None
+    if config.sinks.snapshots is not None:
+        snapshots = Snapshots(config.sinks.snapshots, lambda what: metrics.snapshots.labels(what.value).inc())
+    lanes = Lanes(settings, metrics, gateway, gallery, fanout, clock, answers, snapshots)
     for camera in config.camera:
         lanes.check(camera)
     page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic()))
@@ -76,6 +80,9 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
         fanout=fanout,
         gallery=gallery,
         metrics=metrics,
+        pod=EventMaker(gateway, POD, config.inference.model),
+        clock=clock,
+        snapshots=snapshots,
         servers=[
             Server(
                 page, settings.host, settings.port, threads=settings.viewers + _PAGE_THREADS, stop_timeout_s=_STOP_S
@@ -97,10 +104,11 @@ class Lanes:
         fanout: Fanout,
         clock: Clock,
         answers: AnswersFile | None,
+        snapshots: Snapshots | None,
     ) -> None:
         self._settings, self._metrics = settings, metrics
         self._gateway, self._gallery, self._fanout = gateway, gallery, fanout
-        self._clock, self._answers = clock, answers
+        self._clock, self._answers, self._snapshots = clock, answers, snapshots
         self._turns: dict[Inference, Turns] = {}
 
     def check(self, camera: Camera) -> None:
@@ -143,6 +151,7 @@ class Lanes:
             clock=self._clock,
             summary_s=self._settings.summary_s,
             window=Window(record, self._clock.monotonic()),
+            snapshots=self._snapshots,
         )
         drain_s = deadline_s * _DRAIN_FACTOR + _DRAIN_MORE_S
         return Lane(camera=camera, reader=reader, worker=worker, halt=halt, drain_s=drain_s, shadow=shadow)

@@ -14,6 +14,7 @@ from edge_camera.capture.spec import Capture, capture_faults, kind_of, url_fault
 from edge_camera.health import HealthConfig
 from edge_camera.mask import faults as mask_faults
 from edge_camera.motion import Motion
+from edge_camera.snapshots import SnapshotConfig
 from edge_camera.spool.config import SpoolConfig, spool_faults
 from edge_common.errors import StartError
 from edge_common.tomlfile import read_toml
@@ -73,6 +74,7 @@ class Sinks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     stdout: bool = False
     spool: SpoolConfig | None = None
+    snapshots: SnapshotConfig | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,8 +106,12 @@ def _faults(config: Config) -> list[tuple[str, str, object]]:
         if not _LABEL.fullmatch(name):
             faults.append(("alert", "rules named by RFC 1123 labels", name))
         faults += alert.faults(f"alert.{name}")
+        if alert.snapshot and config.sinks.snapshots is None:
+            faults.append((f"alert.{name}.snapshot", "a table [sinks.snapshots] beside it", "none"))
     if config.sinks.spool is not None:
         faults += [(f"sinks.spool.{key}", wanted, found) for key, wanted, found in spool_faults(config.sinks.spool)]
+    if config.sinks.snapshots is not None:
+        faults += config.sinks.snapshots.faults("sinks.snapshots")
     names: set[str] = set()
     for index, camera in enumerate(config.camera):
         faults += [(f"camera[{index}].{key}", wanted, found) for key, wanted, found in _camera_faults(camera)]

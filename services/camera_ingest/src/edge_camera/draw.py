@@ -20,9 +20,10 @@ _COLOURS = (
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def encode(frame: Frame, reply: Reply, quality: int) -> bytes:
-    """Return the frame as JPEG, with boxes and labels, or with a banner when there was no answer."""
-    pixels, scale = fit(frame.pixels, SHOWN_SIDE)
+def encode(frame: Frame, reply: Reply, quality: int, side: int = SHOWN_SIDE) -> bytes:
+    """Return the frame as JPEG, its longer side at most `side` pixels, with boxes and labels, or with a banner when
+    there was no answer."""
+    pixels, scale = fit(frame.pixels, side)
     canvas = pixels.copy()
     for answer in reply.answers:
         _draw(canvas, answer, scale)

@@ -13,11 +13,16 @@ from edge_camera.alerts import Fired
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
 from edge_camera.frame import Frame
-from edge_camera.metrics import CameraState
+from edge_camera.metrics import CameraState, Reloaded
 from edge_camera.record import Totals
 
 Priority = Literal["high", "normal", "low"]
 Kind = Literal["detection", "summary", "state", "alert"]
+
+# Stands where a camera's name stands in an event of the whole process; no camera can be called so.
+POD = "_pod"
+# A longer reason is cut.
+_MAX_DETAIL = 500
 
 
 class FrameInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,16 +63,28 @@ class Summary(Totals, frozen=True, kw_only=True):
 
 
 class AlertInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rule fired, on what, with what score, and since when that has been seen."""
+    """Which rule fired, on what, with what score, and since when that has been seen.
+
+    `snapshot`: name of its picture in the snapshots' folder; `jpeg`: the picture itself, as base64.
+    """
 
     rule: str
     label: str
     score: float
     since: str
+    snapshot: str | msgspec.UnsetType = msgspec.UNSET
+    jpeg: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConfigInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a new config, and why or what differs."""
+
+    outcome: Reloaded
+    detail: str
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One event; fields without a meaning for a kind are null, the last three are there for their kind only."""
+    """One event; fields without a meaning for a kind are null, the last four are there for their kind only."""
 
     id: str
     gateway: str
@@ -85,6 +102,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     camera_state: CameraState | msgspec.UnsetType = msgspec.UNSET
     alert: AlertInfo | msgspec.UnsetType = msgspec.UNSET
+    config: ConfigInfo | msgspec.UnsetType = msgspec.UNSET
 
     def line(self) -> bytes:
         """Return the event as one JSON object without a newline."""
@@ -144,6 +162,11 @@ class EventMaker:
         gone = entered in {CameraState.CONNECTING, CameraState.STALLED, CameraState.DOWN}
         event = self._bare("state", State.NO_FRAME if gone else State.OK, wall, synced, "high")
         return msgspec.structs.replace(event, camera_state=entered)
+
+    def config(self, wall: float, synced: bool, outcome: Reloaded, detail: str) -> Event:
+        """A changed config was applied, or refused and the old one goes on."""
+        info = ConfigInfo(outcome=outcome, detail=detail[:_MAX_DETAIL])
+        return msgspec.structs.replace(self._bare("state", State.OK, wall, synced, "high"), config=info)
 
     def summary(self, wall: float, synced: bool, state: State, summary: Summary) -> Event:
         """What the camera did in the window that ends at `wall`; `state` is how its last frame ended."""

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from edge_camera.alerts import Alert
+from edge_camera.clocksync import clock_synced
 from edge_camera.config import Camera, Config, Inference
-from edge_camera.events import Event
+from edge_camera.events import Event, EventMaker
 from edge_camera.lane import Lane
 from edge_camera.live import Gallery
-from edge_camera.metrics import Metrics
+from edge_camera.metrics import Metrics, Reloaded
 from edge_camera.record import Record
+from edge_camera.snapshots import Snapshots
+from edge_common.clock import Clock
 from edge_common.errors import StartError
 from edge_common.server import Server
 
@@ -71,6 +74,9 @@ class Ingest:
     gallery: Gallery
     metrics: Metrics
     servers: list[Server]
+    pod: EventMaker
+    clock: Clock
+    snapshots: Snapshots | None = None
     lanes: dict[str, Lane] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -81,8 +87,15 @@ class Ingest:
             server.start()
         for outbox in self.fanout.outboxes:
             outbox.start()
+        if self.snapshots is not None:
+            self.snapshots.start()
         for lane in self.lanes.values():
             lane.start()
+
+    def tell_config(self, what: Reloaded, detail: str) -> None:
+        """Count and tell what became of a changed config."""
+        self.metrics.reloads.labels(what.value).inc()
+        self.fanout(self.pod.config(self.clock.time(), clock_synced(), what, detail))
 
     def apply(self, config: Config) -> Difference:
         """Change over to `config`; cameras that are the same in both go on without losing a frame.
@@ -129,6 +142,8 @@ class Ingest:
         _end(self.lanes.values())
         for outbox in self.fanout.outboxes:
             outbox.stop(FLUSH_S)
+        if self.snapshots is not None:
+            self.snapshots.stop(FLUSH_S)
         self.gallery.closing.set()
         for server in self.servers:
             server.stop()

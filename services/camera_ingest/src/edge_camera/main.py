@@ -37,9 +37,7 @@ def run(settings: Settings, path: Path) -> int:
     config = read_config(path)
     answers = AnswersFile(settings.answers, settings.answers_max_bytes) if settings.answers else None
     ingest = build(settings, config, clock, answers)
-    reloader = Reloader(
-        path, ingest.apply, lambda what: ingest.metrics.reloads.labels(what.value).inc(), clock.monotonic()
-    )
+    reloader = Reloader(path, ingest.apply, ingest.tell_config, clock.monotonic())
     reloader.listen()
     ingest.start()
     _log_start(settings, config, ingest)

@@ -59,6 +59,21 @@ class Delivery(StrEnum):
     DROPPED = "dropped"
 
 
+class Reloaded(StrEnum):
+    """What became of a new config."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
+class Saved(StrEnum):
+    """What became of a picture that was to be a file."""
+
+    SAVED = "saved"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
 class Metrics:
     """Every series of the process, all of them exported with 0 from the start."""
 
@@ -110,6 +125,7 @@ class Metrics:
         self.spool_oldest = Gauge(
             "edge_camera_spool_oldest_seconds", "Age of the oldest event a sink waits for", registry=registry
         )
+        self.snapshots = Counter("edge_camera_snapshots_total", "Pictures of alerts", ["outcome"], registry=registry)
         self.reloads = Counter("edge_camera_config_reloads_total", "New configs", ["outcome"], registry=registry)
         for name in cameras:
             self.add_camera(name)
@@ -143,8 +159,10 @@ class Metrics:
                 self.spool_dropped.labels(priority, cause.value)
         for kind in Fault:
             self.spool_faults.labels(kind.value)
-        for outcome in ("applied", "refused"):
-            self.reloads.labels(outcome)
+        for reloaded in Reloaded:
+            self.reloads.labels(reloaded.value)
+        for saved in Saved:
+            self.snapshots.labels(saved.value)
         for sink in sinks:
             for delivery in Delivery:
                 self.events.labels(sink, delivery.value)

@@ -17,6 +17,7 @@ from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import CameraState, Cause
 from edge_camera.record import Record
 from edge_camera.sight import Sight
+from edge_camera.snapshots import Snapshots
 from edge_camera.source import Source
 from edge_camera.summary import Window
 from edge_camera.turns import Turns
@@ -86,6 +87,7 @@ class Worker:
     clock: Clock
     summary_s: float
     window: Window
+    snapshots: Snapshots | None = None
     last_state: State = State.OK
 
     def run(self) -> None:
@@ -106,7 +108,8 @@ class Worker:
         """Bring one frame to its end: skipped, answered, or lost."""
         admitted, fired = self.sight.admit(frame, self.clock.monotonic())
         if admitted is None:
-            self._alert(frame, Reply(state=State.OK, age_s=self._age(frame)), fired)
+            if fired:
+                self._alert(self.sight.mask(frame), Reply(state=State.OK, age_s=self._age(frame)), fired)
             return
         frame, reply = self._ask(admitted)
         now = self.clock.monotonic()
@@ -147,7 +150,10 @@ class Worker:
 
     def _alert(self, frame: Frame, reply: Reply, fired: list[Fired]) -> None:
         for each in fired:
-            self.emit(self.maker.alert(frame, reply, each))
+            event = self.maker.alert(frame, reply, each)
+            if each.snapshot and self.snapshots is not None:
+                event = self.snapshots.take(event, frame, reply)
+            self.emit(event)
 
     def _tell_states(self) -> None:
         for entered in self.record.changes():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 
 from edge_camera.config import Config, read_config
 from edge_camera.ingest import Difference
+from edge_camera.metrics import Reloaded
 from edge_common.errors import StartError
 
 log = logging.getLogger(__name__)
@@ -19,20 +19,13 @@ LOOK_S = 1.0
 Stamp = tuple[int, int, int, int]
 
 
-class Reloaded(StrEnum):
-    """What became of a new config."""
-
-    APPLIED = "applied"
-    REFUSED = "refused"
-
-
 class Reloader:
     """Watch one config file; `look` is called now and then by the main thread."""
 
     def __init__(
-        self, path: Path, apply: Callable[[Config], Difference], count: Callable[[Reloaded], None], now: float
+        self, path: Path, apply: Callable[[Config], Difference], tell: Callable[[Reloaded, str], None], now: float
     ) -> None:
-        self._path, self._apply, self._count = path, apply, count
+        self._path, self._apply, self._tell = path, apply, tell
         self._seen = _stamp(path)
         self._looked = now
         self._asked = False
@@ -56,12 +49,13 @@ class Reloader:
         try:
             difference = self._apply(read_config(self._path))
         except StartError as exc:
-            self._count(Reloaded.REFUSED)
             log.error("new config refused, the old one goes on: %s", exc)
+            self._tell(Reloaded.REFUSED, str(exc))
             return
-        self._count(Reloaded.APPLIED)
         words = [f"{what} {', '.join(names)}" for what, names in difference._asdict().items() if names]
-        log.info("new config applied: %s", "; ".join(words) or "no camera differs")
+        detail = "; ".join(words) or "no camera differs"
+        log.info("new config applied: %s", detail)
+        self._tell(Reloaded.APPLIED, detail)
 
 
 def _stamp(path: Path) -> Stamp | None:
