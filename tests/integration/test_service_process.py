@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 import onnx_models
+from edge_common.bundle import sha256_of
 from edge_common.golden import save_golden
 from live import EXECUTABLE, Service, clean_env, until
 
@@ -30,8 +33,6 @@ def doubler(tmp_path: Path) -> Path:
 
 def bundle(folder: Path, *, wanted: float = 2.0, extra: str = "") -> Path:
     """A bundle of the doubler whose one golden sample wants `wanted` for 1."""
-    from edge_common.bundle import sha256_of
-
     folder.mkdir()
     model = onnx_models.doubler(folder / "model.onnx")
     ones = np.ones((1, 2), np.float32)
@@ -41,6 +42,15 @@ def bundle(folder: Path, *, wanted: float = 2.0, extra: str = "") -> Path:
         f'sha256 = "{sha256_of(model)}"\n[golden]\nfiles = ["000.npz"]\n{extra}'
     )
     return folder
+
+
+@contextmanager
+def running(model: Path, log: Path) -> Iterator[Service]:
+    service = Service(model, log)
+    try:
+        yield service
+    finally:
+        service.stop()
 
 
 def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -182,6 +192,45 @@ def test_check_prints_one_line(tmp_path: Path) -> None:
     bad = run("--check", bundle(tmp_path / "bad", wanted=3.0))
     assert (bad.returncode, bad.stdout.count("\n")) == (3, 1)
     assert "golden 000: output 'y'" in bad.stdout
+
+
+def test_ask_compares_a_running_service_with_the_bundle(tmp_path: Path) -> None:
+    good, other = bundle(tmp_path / "good"), bundle(tmp_path / "other", wanted=3.0)
+    newer = bundle(tmp_path / "newer")
+    manifest = newer / "model.toml"
+    manifest.write_text(manifest.read_text().replace("1.2.0", "1.3.0"))
+    with running(good, tmp_path / "log") as service:
+        url = f"http://127.0.0.1:{service.port}"
+        done = run("--ask", url, good)
+        assert (done.returncode, done.stdout) == (0, f"doubler 1.2.0: ok: 1 golden samples answered by {url}\n")
+        for asked, words in ((other, "want 3, got 2"), (newer, "want an answer of version 1.3.0, got '1.2.0'")):
+            done = run("--ask", url, asked)
+            assert (done.returncode, done.stdout.count("\n")) == (3, 1) and words in done.stdout, done.stdout
+        done = run("--ask", f"http://127.0.0.1:{service.metrics_port}", good)
+        assert done.returncode == 3 and "want 200, got 404" in done.stdout
+    done = run("--ask", url, good)
+    assert done.returncode == 3 and "Connection refused" in done.stdout
+    for wrong in ("nonsense", "ftp://a"):
+        done = run("--ask", wrong, good)
+        assert done.returncode == 2 and "want http://HOST:PORT" in done.stderr
+
+
+@pytest.mark.parametrize("model", ["belt-detector", "pump-failure"])
+def test_ask_with_the_sample_models(model: str, tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "models" / model
+    with running(path, tmp_path / "log") as service:
+        done = run("--ask", f"http://127.0.0.1:{service.port}", path)
+    assert done.returncode == 0 and "golden samples answered" in done.stdout, done.stdout
+
+
+def test_only_the_expected_model_starts(tmp_path: Path) -> None:
+    good = bundle(tmp_path / "good")
+    digest = sha256_of(good / "model.onnx")
+    assert run("--check", good, EDGE_EXPECT_NAME="doubler", EDGE_EXPECT_SHA256=digest).returncode == 0
+    assert run("--check", good / "model.onnx", EDGE_EXPECT_SHA256=digest).returncode == 0
+    for key, value in (("NAME", "other"), ("VERSION", "1.2.1"), ("SHA256", "0" * 64)):
+        done = run("--check", good, **{f"EDGE_EXPECT_{key}": value})
+        assert done.returncode == 2 and f"expect_{key.lower()}: want {value}, found" in done.stderr, done.stderr
 
 
 def test_an_exceeded_budget_fails_unless_it_is_not_enforced(tmp_path: Path) -> None:

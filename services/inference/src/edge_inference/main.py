@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from edge_common import logs
 from edge_common.body import BodyReader
-from edge_common.bundle import read_bundle
+from edge_common.bundle import Bundle, read_bundle
 from edge_common.errors import StartError
 from edge_common.flags import Parser
 from edge_common.httpengine import WsgiApp
@@ -43,13 +43,19 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ)
     one_heap()
     arguments = vars(_parser().parse_args(argv))
     check_only = arguments.pop("check")
+    url = arguments.pop("ask")
     positional = arguments.pop("path")
     arguments["model"] = positional or arguments["model"]
     try:
         settings = load_settings(Settings, env, arguments)
         logs.configure(settings.log_level)
-        service = Service(settings, read_bundle(settings.model), cpu_limit())
-        code = _check(service) if check_only else Process(service).run()
+        bundle = read_bundle(settings.model)
+        _check_expected(settings, bundle)
+        if url is not None:
+            code = _ask(url, bundle)
+        else:
+            service = Service(settings, bundle, cpu_limit())
+            code = _check(service) if check_only else Process(service).run()
     except StartError as exc:
         print(f"edge-inference: {exc}", file=sys.stderr)
         code = BAD_START
@@ -62,14 +68,42 @@ def _parser() -> Parser:
         "Serve one ONNX model over the Open Inference Protocol.",
         "examples:  edge-inference models/belt-detector --port 8080\n"
         "           edge-inference --check models/belt-detector   (exit 0, or 3 with what differs)\n"
+        "           edge-inference --ask http://belt-detector:8080 models/belt-detector\n"
         "           EDGE_THREADS=2 edge-inference model.onnx",
     )
     parser.add_argument("path", nargs="?", metavar="PATH", help="bundle directory or .onnx file")
     parser.add_argument(
         "--check", action="store_true", help="do the whole start up to the budget, print one line, exit"
     )
+    parser.add_argument(
+        "--ask", metavar="URL", help="send the bundle's golden samples to a running service, print one line, exit"
+    )
     add_flags(parser, Settings)
     return parser
+
+
+def _check_expected(settings: Settings, bundle: Bundle) -> None:
+    """A chart says which model it means; whatever else lies in the image or volume must not be served for it."""
+    digest = (bundle.sha256 or bundle.check_hash()) if settings.expect_sha256 else ""
+    for key, wanted, found in (
+        ("expect_name", settings.expect_name, bundle.name),
+        ("expect_version", settings.expect_version, bundle.version),
+        ("expect_sha256", settings.expect_sha256, digest),
+    ):
+        if wanted and wanted != found:
+            raise StartError(f"{key}: want {wanted}, found {found} in {bundle.directory}")
+
+
+def _ask(url: str, bundle: Bundle) -> int:
+    from edge_inference.ask import AskFailed, ask
+
+    try:
+        count = ask(url, bundle)
+    except AskFailed as exc:
+        print(f"{bundle.name} {bundle.version}: {exc}")
+        return CHECK_FAILED
+    print(f"{bundle.name} {bundle.version}: ok: {count} golden samples answered by {url}")
+    return 0
 
 
 def _check(service: Service) -> int:

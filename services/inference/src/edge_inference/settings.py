@@ -15,6 +15,9 @@ class Settings:
     """Parsed once; a typo stops the start."""
 
     model: Path = setting(Path, help="bundle directory or .onnx file (also the positional argument)")
+    expect_name: str = setting(str, "", help="the model's name must be this, or the start stops; empty: any")
+    expect_version: str = setting(str, "", help="the model's version must be this; empty: any")
+    expect_sha256: str = setting(str, "", help="the graph's SHA-256 must be this; empty: any")
     name: str = setting(str, "edge-inference", help="server name in GET /v2")
     host: str = setting(str, "0.0.0.0", help="address both ports listen on")
     port: int = setting(port_number, 8080, help="inference and health; 0 picks a free one")
