@@ -137,11 +137,12 @@ def waiting(service: Service) -> int:
     return int(next(float(line.split()[-1]) for line in lines if line.startswith("edge_inference_queue_length{")))
 
 
-def test_a_second_signal_ends_at_once(doubler: Path, tmp_path: Path) -> None:
+def test_a_stop_serves_on_for_its_delay_and_a_second_signal_ends_at_once(doubler: Path, tmp_path: Path) -> None:
     service = Service(doubler, tmp_path / "log", "--shutdown-delay-ms", "60000")
     service.process.send_signal(signal.SIGTERM)
     until(lambda: service.get("/v2/health/ready")[0] == 503, "not ready")
-    assert service.request("POST", INFER, ASK)[0] == 200
+    status, headers, _ = service.request("POST", INFER, ASK)
+    assert (status, headers["connection"]) == (200, "close"), "a kept-alive client has to find another pod"
     assert service.stop(signal.SIGINT) == 128 + signal.SIGINT
 
 

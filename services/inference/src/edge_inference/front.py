@@ -181,7 +181,7 @@ class Front:
     def _common(self, environ: Environ, headers: Headers) -> Headers:
         if "HTTP_X_REQUEST_ID" in environ:
             headers = [*headers, ("X-Request-Id", request_id_of(environ))]
-        if self._service.closing:
+        if self._service.leaving:
             headers = [*headers, ("Connection", "close")]
         return headers
 

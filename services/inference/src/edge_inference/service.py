@@ -40,6 +40,7 @@ class Service:
         self.report: Report | None = None
         self.reason = LOADING
         self.metrics_port = settings.metrics_port
+        self.leaving = False
         self.closing = False
         self._plane: Plane | None = None
         self._state = threading.Lock()
@@ -129,9 +130,11 @@ class Service:
         )
 
     def leave(self, reason: str, *, closing: bool) -> None:
-        """No longer ready; once `closing`, infer is refused too."""
+        """No longer ready, and every answer ends its connection, so that clients turn to another pod; once `closing`,
+        infer is refused too."""
         with self._state:
             self.reason = reason
+            self.leaving = True
             self.closing = closing
 
     def _slots(self, report: Report) -> int:
