@@ -16,6 +16,7 @@ from edge_camera.capture.source import CaptureSource
 from edge_camera.capture.spec import kind_of
 from edge_camera.client import InferenceClient
 from edge_camera.config import Camera, Config, Inference
+from edge_camera.deliveries import Deliveries
 from edge_camera.events import POD, Changes, EventMaker
 from edge_camera.frame import Frame
 from edge_camera.ingest import Fanout, Ingest
@@ -27,11 +28,10 @@ from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
 from edge_camera.settings import Settings
 from edge_camera.sight import Sight
-from edge_camera.sinks.base import Sink
-from edge_camera.sinks.stdout import StdoutSink
+from edge_camera.sinks.make import close_sinks, make_sinks
 from edge_camera.snapshots import Snapshots
 from edge_camera.source import FileSource, Source, open_video
-from edge_camera.spooled import outlets
+from edge_camera.spooled import open_spool, outlets
 from edge_camera.status import status_document
 from edge_camera.summary import Window
 from edge_camera.turns import Turns
@@ -58,21 +58,29 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
         StartError: a source cannot be opened or a port is taken.
     """
     gateway = settings.gateway_name
-    sinks: list[Sink] = [StdoutSink()] if config.sinks.stdout else []
+    sinks = make_sinks(config.sinks, gateway, clock)
     # Frames are small and cameras many: OpenCV's own pool costs a third more CPU a frame than it saves in time.
     cv2.setNumThreads(1)
     disable_created_metrics()  # type: ignore[no-untyped-call]  # nobody reads them
     registry = CollectorRegistry()
     metrics = Metrics(registry, [camera.name for camera in config.camera], [sink.name for sink in sinks])
     gallery = Gallery(settings.viewers, settings.stream_fps)
-    fanout = Fanout(gallery.note, outlets(sinks, config.sinks.spool, metrics, clock))
+    spool = open_spool(config.sinks.spool, metrics, clock)
+    fanout = Fanout(gallery.note, outlets(sinks, spool, metrics))
     snapshots = None
     if config.sinks.snapshots is not None:
         snapshots = Snapshots(config.sinks.snapshots, lambda what: metrics.snapshots.labels(what.value).inc())
     lanes = Lanes(settings, metrics, gateway, gallery, fanout, clock, answers, snapshots)
     for camera in config.camera:
         lanes.check(camera)
-    page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic()))
+    cap = None if config.sinks.spool is None else config.sinks.spool.max_bytes
+    deliveries = Deliveries(
+        metrics=metrics,
+        sinks=[sink.name for sink in sinks],
+        max_bytes=cap,
+        stats=None if spool is None else spool.stats,
+    )
+    page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic(), deliveries))
     scrape = make_wsgi_app(registry, disable_compression=True)
     return Ingest(
         config=config,
@@ -83,6 +91,7 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
         pod=EventMaker(gateway, POD, config.inference.model),
         clock=clock,
         snapshots=snapshots,
+        close_sinks=lambda: close_sinks(sinks),
         servers=[
             Server(
                 page, settings.host, settings.port, threads=settings.viewers + _PAGE_THREADS, stop_timeout_s=_STOP_S
@@ -128,7 +137,7 @@ class Lanes:
         halt, deadline_s = threading.Event(), inference.deadline_ms / 1000
         record = Record(camera.name, self._metrics)
         mailbox = Mailbox[Frame]()
-        screen = Screen(record=record, quality=self._settings.jpeg_quality)
+        screen = Screen(record=record, quality=self._settings.jpeg_quality, model=inference.model)
         self._gallery.screens[camera.name] = screen
         reader = Reader(source=self._source(camera, record), mailbox=mailbox, record=record, stop=halt)
         shadow = self._shadow(inference, camera)

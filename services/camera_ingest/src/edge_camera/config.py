@@ -14,6 +14,10 @@ from edge_camera.capture.spec import Capture, capture_faults, kind_of, url_fault
 from edge_camera.health import HealthConfig
 from edge_camera.mask import faults as mask_faults
 from edge_camera.motion import Motion
+from edge_camera.sinks.file_config import FileConfig
+from edge_camera.sinks.make import sink_faults
+from edge_camera.sinks.mqtt_config import MqttConfig
+from edge_camera.sinks.webhook_config import WebhookConfig
 from edge_camera.snapshots import SnapshotConfig
 from edge_camera.spool.config import SpoolConfig, spool_faults
 from edge_common.errors import StartError
@@ -73,6 +77,9 @@ class Sinks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where events go."""
 
     stdout: bool = False
+    mqtt: MqttConfig | None = None
+    webhook: WebhookConfig | None = None
+    file: FileConfig | None = None
     spool: SpoolConfig | None = None
     snapshots: SnapshotConfig | None = None
 
@@ -108,6 +115,7 @@ def _faults(config: Config) -> list[tuple[str, str, object]]:
         faults += alert.faults(f"alert.{name}")
         if alert.snapshot and config.sinks.snapshots is None:
             faults.append((f"alert.{name}.snapshot", "a table [sinks.snapshots] beside it", "none"))
+    faults += sink_faults(config.sinks)
     if config.sinks.spool is not None:
         faults += [(f"sinks.spool.{key}", wanted, found) for key, wanted, found in spool_faults(config.sinks.spool)]
     if config.sinks.snapshots is not None:

@@ -35,22 +35,32 @@ def encode(frame: Frame, reply: Reply, quality: int, side: int = SHOWN_SIDE) -> 
 
 def _draw(canvas: Pixels, answer: Answer, scale: float) -> None:
     colour = _COLOURS[sum(answer.label.encode()) % len(_COLOURS)]
-    text = f"{answer.label} {answer.score:.2f}"
+    text, size = f"{answer.label} {answer.score:.2f}", _text_size(canvas)
     if answer.box is None:
-        _tag(canvas, text, (4, 22), colour)
+        _tag(canvas, text, (4, round(44 * size)), colour, size)
         return
     x1, y1, x2, y2 = np.round(np.array(answer.box) * scale).astype(int).tolist()
-    cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, 2, cv2.LINE_AA)
-    _tag(canvas, text, (x1, y1 - 5 if y1 > 22 else y2 + 17), colour)
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, max(2, round(3 * size)), cv2.LINE_AA)
+    above = y1 > 44 * size
+    _tag(canvas, text, (x1, y1 - round(10 * size) if above else y2 + round(34 * size)), colour, size)
 
 
-def _tag(canvas: Pixels, text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    (width, height), _ = cv2.getTextSize(text, _FONT, 0.5, 1)
+def _text_size(canvas: Pixels) -> float:
+    """Return OpenCV's factor for text that can still be read when a card shows the picture 400 px wide."""
+    return max(0.5, int(canvas.shape[1]) / 960)
+
+
+def _tag(canvas: Pixels, text: str, at: tuple[int, int], colour: tuple[int, int, int], size: float) -> None:
+    thick = max(1, round(2 * size))
+    (width, height), _ = cv2.getTextSize(text, _FONT, size, thick)
     x, y = at
     cv2.rectangle(canvas, (x - 1, y - height - 4), (x + width + 3, y + 4), colour, cv2.FILLED)
-    cv2.putText(canvas, text, (x + 1, y), _FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, (x + 1, y), _FONT, size, (0, 0, 0), thick, cv2.LINE_AA)
 
 
 def _banner(canvas: Pixels, text: str) -> None:
-    cv2.rectangle(canvas, (0, 0), (canvas.shape[1], 28), (40, 40, 200), cv2.FILLED)
-    cv2.putText(canvas, text, (8, 20), _FONT, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+    size = _text_size(canvas)
+    cv2.rectangle(canvas, (0, 0), (canvas.shape[1], round(56 * size)), (40, 40, 200), cv2.FILLED)
+    cv2.putText(
+        canvas, text, (8, round(40 * size)), _FONT, 1.2 * size, (255, 255, 255), max(1, round(2 * size)), cv2.LINE_AA
+    )

@@ -76,6 +76,7 @@ class Ingest:
     servers: list[Server]
     pod: EventMaker
     clock: Clock
+    close_sinks: Callable[[], None]
     snapshots: Snapshots | None = None
     lanes: dict[str, Lane] = field(default_factory=dict)
 
@@ -142,6 +143,7 @@ class Ingest:
         _end(self.lanes.values())
         for outbox in self.fanout.outboxes:
             outbox.stop(FLUSH_S)
+        self.close_sinks()
         if self.snapshots is not None:
             self.snapshots.stop(FLUSH_S)
         self.gallery.closing.set()

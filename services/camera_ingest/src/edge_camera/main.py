@@ -1,99 +1,58 @@
-"""`edge-camera CONFIG`: build everything once, run until told to stop."""
+"""`edge-camera CONFIG` runs the pod; `edge-camera COMMAND ...` is one of the tools beside it."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
-
-from edge_camera.answers_file import AnswersFile
-from edge_camera.build import build
-from edge_camera.config import Config, read_config
-from edge_camera.ingest import Ingest
-from edge_camera.reload import Reloader
 from edge_camera.settings import Settings
-from edge_camera.status import totals_document
-from edge_common.clock import SystemClock
+from edge_camera.tools.commands import BAD_INPUT, COMMANDS, run_command
 from edge_common.errors import StartError
 from edge_common.flags import Parser
 from edge_common.logs import configure
 from edge_common.settings import add_flags, load_settings
-from edge_common.stop import Stop
-
-log = logging.getLogger(__name__)
-
-
-def run(settings: Settings, path: Path) -> int:
-    """Run until a signal, or the end of all files when so set; return the exit code."""
-    stop, clock = Stop(), SystemClock()
-    # Before all else: as a container's first process, this one would not be ended by a signal without a handler.
-    stop.listen()
-    config = read_config(path)
-    answers = AnswersFile(settings.answers, settings.answers_max_bytes) if settings.answers else None
-    ingest = build(settings, config, clock, answers)
-    reloader = Reloader(path, ingest.apply, ingest.tell_config, clock.monotonic())
-    reloader.listen()
-    ingest.start()
-    _log_start(settings, config, ingest)
-    while not stop.wait(0.2):
-        if settings.exit_at_end and ingest.ended():
-            stop.wait(settings.linger_s)
-            break
-        reloader.look(clock.monotonic())
-    log.info("stopping")
-    ingest.stop()
-    if answers is not None:
-        answers.close()
-    if settings.report is not None:
-        _write_report(settings.report, ingest)
-    return 1 if stop.broken else 0
-
-
-def _log_start(settings: Settings, config: Config, ingest: Ingest) -> None:
-    page, metrics = (server.port for server in ingest.servers)
-    cameras = ", ".join(camera.name for camera in config.camera)
-    log.info(
-        "page on port %d, gateway %s, cameras %s, model %s, metrics on port %d",
-        page, settings.gateway_name, cameras, config.inference.model, metrics,
-    )  # fmt: skip
-
-
-def _write_report(path: Path, ingest: Ingest) -> None:
-    document = totals_document(ingest.records)
-    aside = path.with_name(path.name + ".part")
-    try:
-        aside.write_bytes(msgspec.json.encode(document) + b"\n")
-        aside.replace(path)
-    except OSError as exc:
-        log.error("cannot write the report %s: %s", path, exc.strerror)
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> None:
-    """Entry point; exit code 2 and one line on stderr for anything wrong with settings or config."""
-    options = vars(_parser().parse_args(argv))
+    """Entry point; exit code 2 and one line on stderr for anything wrong with settings, config or input."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in COMMANDS:
+        sys.exit(run_command(arguments[0], arguments[1:]))
+    options = vars(_parser().parse_args(arguments))
     try:
         path = options.pop("config")
         settings = load_settings(Settings, os.environ if env is None else env, options)
         configure(settings.log_level)
-        code = run(settings, path)
+        code = _run_pod(settings, path)
     except StartError as exc:
         print(f"edge-camera: {exc}", file=sys.stderr)
-        code = 2
+        code = BAD_INPUT
     _leave(code)
 
 
+def _run_pod(settings: Settings, path: Path) -> int:
+    # Imported here: it brings OpenCV, Flask and the server, and no command waits for those.
+    from edge_camera.pod import run
+
+    return run(settings, path)
+
+
 def _parser() -> Parser:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
     parser = Parser(
         "edge-camera",
         "Feed camera frames to an inference service and turn the answers into events.",
+        f"commands (`edge-camera COMMAND --help` tells more; a config file of such a name is ./NAME):\n{commands}\n\n"
         "examples:  edge-camera cameras.toml --port 8090\n"
-        "           edge-camera clip.toml --exit-at-end true --report totals.json",
+        "           edge-camera clip.toml --exit-at-end true --report totals.json\n"
+        "           edge-camera discover --toml >> cameras.toml\n"
+        "           edge-camera replay /var/lib/edge/spool --since 2h --kind alert\n"
+        "           edge-camera analyse /var/lib/edge/spool --png plots",
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="config file (TOML)")
     add_flags(parser, Settings)

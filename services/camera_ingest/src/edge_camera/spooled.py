@@ -38,12 +38,19 @@ class SpoolMetrics:
         self._metrics.spool_syncs.inc()
 
 
-def outlets(sinks: Sequence[Sink], config: SpoolConfig | None, metrics: Metrics, clock: Clock) -> list[Outlet]:
-    """Return a queue for each sink, or the spool for all of them."""
+def open_spool(config: SpoolConfig | None, metrics: Metrics, clock: Clock) -> Spool | None:
+    """Return the spool that a config asks for, with its gauges."""
     if config is None:
-        return [Outbox(sink, metrics) for sink in sinks]
-    counters = SpoolMetrics(metrics)
-    spool = Spool.open(Path(config.path), config, clock, counters)
+        return None
+    spool = Spool.open(Path(config.path), config, clock, SpoolMetrics(metrics))
     metrics.spool_bytes.set_function(lambda: float(spool.stats().bytes))
     metrics.spool_oldest.set_function(lambda: spool.stats().oldest_s)
+    return spool
+
+
+def outlets(sinks: Sequence[Sink], spool: Spool | None, metrics: Metrics) -> list[Outlet]:
+    """Return a queue for each sink, or the spool for all of them."""
+    if spool is None:
+        return [Outbox(sink, metrics) for sink in sinks]
+    counters = SpoolMetrics(metrics)
     return [SpooledOutbox(spool, sinks, lambda sink, what: metrics.events.labels(sink, what.value).inc(), counters)]

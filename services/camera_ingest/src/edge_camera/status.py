@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from edge_camera.deliveries import Deliveries, DeliveriesView
 from edge_camera.events import Spread
 from edge_camera.live import Gallery, Screen
 from edge_camera.record import Record
@@ -33,12 +34,14 @@ def _spread(record: Record, which: Reservoir) -> Spread:
     return Spread(p50=p50, p95=p95, p99=p99)
 
 
-def status_document(gateway: str, gallery: Gallery, now: float) -> dict[str, Any]:
+def status_document(gateway: str, gallery: Gallery, now: float, deliveries: Deliveries | None = None) -> dict[str, Any]:
     """Return what the page shows; `now` is monotonic."""
+    nothing = DeliveriesView(sinks=[], spool=None)
     return {
         "gateway": gateway,
         "cameras": [_camera_status(name, screen, now) for name, screen in list(gallery.screens.items())],
         "events": gallery.events(),
+        "deliveries": nothing if deliveries is None else deliveries.view(),
     }
 
 
@@ -51,8 +54,11 @@ def _camera_status(name: str, screen: Screen, now: float) -> dict[str, Any]:
         "state": record.state,
         "answer_state": None if shown is None else shown.reply.state,
         "detail": "" if shown is None else shown.reply.detail,
+        "model": screen.model,
+        "track": None if shown is None else shown.reply.track,
         "model_version": None if shown is None else shown.reply.model_version,
         "frame": None if shown is None else dict(zip(("w", "h"), shown.frame.size, strict=True)),
+        "picture_age_s": None if shown is None else round(now - shown.frame.stamp.monotonic, 1),
         "fps": round(len(recent) / span, 1) if recent and span > 0 else 0.0,
         "age_ms": _last(age for age, _ in recent),
         "inference_ms": _last(took for _, took in recent),

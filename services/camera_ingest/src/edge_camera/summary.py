@@ -6,7 +6,7 @@ import msgspec
 
 from edge_camera.client import Reply, State
 from edge_camera.events import Figures, Summary
-from edge_camera.record import Record
+from edge_camera.record import Record, Totals
 from edge_camera.reservoir import Reservoir
 
 # Labels told by name in a window; a model has at most some hundred, a broken one must not fill memory or an uplink.
@@ -21,11 +21,11 @@ class Window:
     def __init__(self, record: Record, now: float) -> None:
         self._record = record
         self.state = State.NO_FRAME
-        self._begin(now)
+        self._begin(now, record.totals())
 
-    def _begin(self, now: float) -> None:
+    def _begin(self, now: float, before: Totals) -> None:
         self._start = now
-        self._before = self._record.totals()
+        self._before = before
         self._scores: dict[str, Reservoir] = {}
         self._ages = Reservoir(_AGES)
 
@@ -47,7 +47,9 @@ class Window:
 
     def close(self, now: float) -> Summary:
         """Return the window's summary and begin the next."""
-        totals = self._record.totals().since(self._before)
+        # Read once: what the reader counts meanwhile belongs to the next window.
+        so_far = self._record.totals()
+        totals = so_far.since(self._before)
         by_label = sorted(self._scores.items())
         result = Summary(
             **msgspec.structs.asdict(totals),
@@ -56,7 +58,7 @@ class Window:
             scores={label: _figures(scores, 4) for label, scores in by_label},
             age_ms=_figures(self._ages, 1),
         )
-        self._begin(now)
+        self._begin(now, so_far)
         return result
 
 

@@ -10,17 +10,16 @@ import msgspec
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import quote_etag
 
-from edge_camera.live import Gallery
+from edge_camera.live import Gallery, Screen
 from edge_common.errors import EdgeError, NotFound, Overloaded
 
 BOUNDARY = "edge-frame"
 # The page needs nothing from elsewhere; a browser need not even try.
-_CSP = (
-    "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
-    "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
+_CSP = "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'self'; script-src 'self'"
 _FRESH = {"Cache-Control": "no-store"}
+_KINDS = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 
 
 def create_app(gallery: Gallery, status: Callable[[], dict[str, Any]]) -> Flask:
@@ -34,12 +33,16 @@ def create_app(gallery: Gallery, status: Callable[[], dict[str, Any]]) -> Flask:
 
 
 def _page(app: Flask, status: Callable[[], dict[str, Any]]) -> None:
-    page = files("edge_camera").joinpath("page.html").read_bytes()
+    folder = files("edge_camera").joinpath("static")
+    contents = {name: folder.joinpath(name).read_bytes() for name in _KINDS}
 
-    @app.get("/")
-    def index() -> ResponseReturnValue:
-        headers = {"Content-Security-Policy": _CSP, **_FRESH}
-        return Response(page, mimetype="text/html", headers=headers)
+    def static(name: str) -> ResponseReturnValue:
+        headers = {"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff", **_FRESH}
+        return Response(contents[name], mimetype=_KINDS[name], headers=headers)
+
+    app.add_url_rule("/", "index", static, defaults={"name": "page.html"})
+    app.add_url_rule("/page.css", "style", static, defaults={"name": "page.css"})
+    app.add_url_rule("/page.js", "script", static, defaults={"name": "page.js"})
 
     @app.get("/status")
     def current() -> ResponseReturnValue:
@@ -49,15 +52,18 @@ def _page(app: Flask, status: Callable[[], dict[str, Any]]) -> None:
 def _pictures(app: Flask, gallery: Gallery) -> None:
     @app.get("/snapshot/<camera>.jpg")
     def snapshot(camera: str) -> ResponseReturnValue:
-        _known(gallery, camera)
-        jpeg = gallery.screens[camera].jpeg()
-        if jpeg is None:
+        screen = _screen(gallery, camera)
+        # Asked before the picture is made: a viewer who has it already costs no encoding.
+        if (tag := screen.tag) and tag in request.if_none_match:
+            return Response(status=304, headers={"ETag": quote_etag(tag), **_FRESH})
+        picture = screen.picture()
+        if picture is None:
             raise NotFound(f"camera {camera} has given no frame yet")
-        return Response(jpeg, mimetype="image/jpeg", headers=_FRESH)
+        return Response(picture.jpeg, mimetype="image/jpeg", headers={"ETag": quote_etag(picture.tag), **_FRESH})
 
     @app.get("/stream/<camera>")
     def stream(camera: str) -> ResponseReturnValue:
-        _known(gallery, camera)
+        _screen(gallery, camera)
         headers = {"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}", **_FRESH}
         if request.method == "HEAD":
             return Response(headers=headers)
@@ -106,9 +112,11 @@ def _errors(app: Flask) -> None:
         return _json({"error": text, "code": exc.name.lower().replace(" ", "_")}, exc.code or 500)
 
 
-def _known(gallery: Gallery, camera: str) -> None:
-    if camera not in gallery.screens:
+def _screen(gallery: Gallery, camera: str) -> Screen:
+    screen = gallery.screens.get(camera)
+    if screen is None:
         raise NotFound(f"no camera {camera!r}; there are {', '.join(gallery.screens)}")
+    return screen
 
 
 def _json(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

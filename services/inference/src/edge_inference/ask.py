@@ -42,7 +42,7 @@ def ask(url: str, bundle: Bundle) -> int:
         raise StartError(f"{bundle.directory}: want golden samples to ask with, found none")
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
     try:
-        types = _types(_get(connection, f"/v2/models/{bundle.name}"))
+        types = tensor_types(get_json(connection, f"/v2/models/{bundle.name}"))
         for golden in samples:
             _check(connection, bundle, golden, types)
     except (OSError, http.client.HTTPException) as exc:
@@ -54,11 +54,13 @@ def ask(url: str, bundle: Bundle) -> int:
     return len(samples)
 
 
-def _types(metadata: Mapping[str, Any]) -> dict[str, str]:
+def tensor_types(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return the datatype of every input and output by name, from a model's metadata."""
     return {each["name"]: each["datatype"] for each in (*metadata["inputs"], *metadata["outputs"])}
 
 
-def _get(connection: http.client.HTTPConnection, path: str) -> Any:
+def get_json(connection: http.client.HTTPConnection, path: str) -> Any:
+    """Return the JSON at `path`."""
     connection.request("GET", path)
     return orjson.loads(_body(connection, path)[0])
 
@@ -73,14 +75,14 @@ def _body(connection: http.client.HTTPConnection, what: str) -> tuple[bytes, str
 
 def _check(connection: http.client.HTTPConnection, bundle: Bundle, golden: Golden, types: Mapping[str, str]) -> None:
     path = f"/v2/models/{bundle.name}/infer"
-    head, parts = _encode(golden, types)
+    head, parts = encode_request(golden, types)
     headers = {
         "Content-Type": "application/octet-stream",
         HEADER: str(len(head)),
         "Content-Length": str(sum(memoryview(part).nbytes for part in (head, *parts))),
     }
     connection.request("POST", path, body=iter([head, *parts]), headers=headers)
-    version, outputs = _decode(*_body(connection, f"golden {golden.name}"))
+    version, outputs = decode_reply(*_body(connection, f"golden {golden.name}"))
     if version != bundle.version:
         raise AskFailed(f"golden {golden.name}: want an answer of version {bundle.version}, got {version!r:.60}")
     difference = compare(golden, outputs, bundle.golden.rtol, bundle.golden.atol)
@@ -88,7 +90,8 @@ def _check(connection: http.client.HTTPConnection, bundle: Bundle, golden: Golde
         raise AskFailed(str(difference))
 
 
-def _encode(golden: Golden, types: Mapping[str, str]) -> tuple[bytes, list[bytes | memoryview]]:
+def encode_request(golden: Golden, types: Mapping[str, str]) -> tuple[bytes, list[bytes | memoryview]]:
+    """Return the JSON head of an infer request in the binary form, and the parts that follow it."""
     tails = {name: to_binary(array, types[name]) for name, array in golden.inputs.items()}
     inputs = [
         {
@@ -103,7 +106,8 @@ def _encode(golden: Golden, types: Mapping[str, str]) -> tuple[bytes, list[bytes
     return orjson.dumps({"inputs": inputs, "outputs": outputs}), list(tails.values())
 
 
-def _decode(body: bytes, json_length: str | None) -> tuple[str, dict[str, Array]]:
+def decode_reply(body: bytes, json_length: str | None) -> tuple[str, dict[str, Array]]:
+    """Return the model version that answered, and its outputs by name."""
     at = int(json_length) if json_length is not None else len(body)
     reply = orjson.loads(body[:at])
     outputs: dict[str, Array] = {}

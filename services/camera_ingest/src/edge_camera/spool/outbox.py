@@ -29,13 +29,29 @@ _TICK_S = 1.0
 Count = Callable[[str, Delivery], None]
 
 
-class Undeliverable(Exception):
-    """Raised by a sink for an event that it will never take, however often it is tried: it is dropped and counted."""
+class Undeliverable(OSError):
+    """Raised by a sink for an event that it will never take, however often it is tried: it is dropped and counted.
+
+    In a batch, the first `done` events were delivered, the next is the one, and those after it are to be sent again.
+    An OSError, so that who knows nothing of it takes it for a failure.
+    """
+
+    def __init__(self, reason: str, done: int = 0) -> None:
+        super().__init__(reason)
+        self.done = done
+
+
+class Unfinished(OSError):
+    """The first `done` events of a batch were delivered; the others are to be tried again, in `wait_s` or later."""
+
+    def __init__(self, reason: str, done: int = 0, wait_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.done, self.wait_s = done, wait_s
 
 
 @runtime_checkable
 class BatchSink(Protocol):
-    """A sink that takes many events at once, all or none."""
+    """A sink that takes many events at once."""
 
     max_batch: int
 
@@ -43,8 +59,9 @@ class BatchSink(Protocol):
         """Deliver events in order.
 
         Raises:
-            OSError: they could not be delivered.
-            Undeliverable: they never can be.
+            OSError: none could be delivered.
+            Unfinished: not all could be.
+            Undeliverable: one never can be.
         """
         ...
 
@@ -155,30 +172,42 @@ class Courier:
 
     def _bring(self, entries: list[Entry]) -> bool:
         """Deliver and acknowledge; False when the program ends before it could be done."""
-        while not self._try(entries):
-            if self._finishing.wait(self._delay()):
+        while entries:
+            done, pause_s = self._try(entries)
+            if done:
+                self._cursor.ack(entries[done - 1].seq)
+                entries = entries[done:]
+            if pause_s is not None and self._finishing.wait(pause_s):
                 return False
-        self._cursor.ack(entries[-1].seq)
         return True
 
-    def _try(self, entries: list[Entry]) -> bool:
-        outcome = Delivery.OK
+    def _try(self, entries: list[Entry]) -> tuple[int, float | None]:
+        """Return how many events are done with, and after a failure how long to wait before the next try."""
         try:
             self._send([entry.line for entry in entries])
         except Undeliverable as exc:
-            log.warning("sink %s refuses %d events for good: %s", self._sink.name, len(entries), exc)
-            outcome = Delivery.DROPPED
+            log.warning("sink %s refuses an event for good: %s", self._sink.name, exc)
+            self._delivered(exc.done)
+            self._count(self._sink.name, Delivery.DROPPED)
+            return exc.done + 1, None
         except OSError as exc:
+            done, wait_s = (exc.done, exc.wait_s) if isinstance(exc, Unfinished) else (0, 0.0)
+            if done:
+                self._delivered(done)
             if self._failures == 0:
                 log.warning("sink %s fails: %s; events wait in the spool", self._sink.name, exc)
             self._count(self._sink.name, Delivery.FAILED)
-            return False
+            return done, max(wait_s, self._delay())
+        self._delivered(len(entries))
+        return len(entries), None
+
+    def _delivered(self, number: int) -> None:
+        """Also after a refusal: who refuses is there."""
         if self._failures:
             log.warning("sink %s works again", self._sink.name)
         self._failures = 0
-        for _ in entries:
-            self._count(self._sink.name, outcome)
-        return True
+        for _ in range(number):
+            self._count(self._sink.name, Delivery.OK)
 
     def _send(self, lines: list[bytes]) -> None:
         if isinstance(self._sink, BatchSink):
