@@ -9,7 +9,7 @@ UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv
 PIP := env -u PYTHONDONTWRITEBYTECODE $(UV) pip install --quiet --compile-bytecode
 DISTS := common inference camera_ingest edgectl
 EDITABLE := $(foreach dist,$(DISTS),-e services/$(dist))
-SOURCES := services models tests benchmarks docs
+SOURCES := services models tests benchmarks docs Dockerfiles charts k3s
 RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
 TRAIN := .train
 

@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 
 import onnx_models
-from edge_common.bundle import sha256_of
+from edge_common.bundle import read_bundle, sha256_of
 from edge_common.golden import save_golden
+from edge_inference.ask import AskFailed, ask
 from live import EXECUTABLE, Service, clean_env, until
 
 ASK = json.dumps({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}).encode()
@@ -209,8 +210,8 @@ def test_ask_compares_a_running_service_with_the_bundle(tmp_path: Path) -> None:
             assert (done.returncode, done.stdout.count("\n")) == (3, 1) and words in done.stdout, done.stdout
         done = run("--ask", f"http://127.0.0.1:{service.metrics_port}", good)
         assert done.returncode == 3 and "want 200, got 404" in done.stdout
-    done = run("--ask", url, good)
-    assert done.returncode == 3 and "Connection refused" in done.stdout
+    with pytest.raises(AskFailed, match="Connection refused"):
+        ask(url, read_bundle(good), connect_s=0)
     for wrong in ("nonsense", "ftp://a"):
         done = run("--ask", wrong, good)
         assert done.returncode == 2 and "want http://HOST:PORT" in done.stderr

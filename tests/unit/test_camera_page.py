@@ -109,7 +109,7 @@ def test_a_flood_of_detections_does_not_push_out_what_is_rare() -> None:
 def test_the_page_keeps_no_picture_of_an_alert() -> None:
     gallery = Wall().gallery
     info = AlertInfo(rule="r", label="square", score=0.9, since="2026-01-01T00:00:00.000Z", jpeg="A" * 100_000)
-    gallery.note(msgspec.structs.replace(detection(1), kind="alert", alert=info))
+    gallery.note(msgspec.structs.replace(detection(1), kind="alert", priority="high", alert=info))
     (kept,) = gallery.events()
     assert len(kept.line()) < 1000
     assert kept.alert == msgspec.structs.replace(info, jpeg=msgspec.UNSET)

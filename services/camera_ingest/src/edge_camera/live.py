@@ -15,7 +15,7 @@ from edge_camera.events import Event
 from edge_camera.frame import Frame
 from edge_camera.record import Record
 
-# Events kept for the page, of either sort: detections come by the second and must not push out what is rare.
+# Events kept for the page, of high priority and of any other: detections must not push out an alert.
 RECENT_EVENTS = 20
 
 
@@ -102,8 +102,8 @@ class Gallery:
         self._interval_s = 1.0 / stream_fps
         self._places = threading.BoundedSemaphore(viewers)
         self._noted = 0
-        self._detections: deque[tuple[int, Event]] = deque(maxlen=RECENT_EVENTS)
-        self._others: deque[tuple[int, Event]] = deque(maxlen=RECENT_EVENTS)
+        self._common: deque[tuple[int, Event]] = deque(maxlen=RECENT_EVENTS)
+        self._urgent: deque[tuple[int, Event]] = deque(maxlen=RECENT_EVENTS)
         self._noting = threading.Lock()
 
     def note(self, event: Event) -> None:
@@ -112,12 +112,12 @@ class Gallery:
             event = msgspec.structs.replace(event, alert=msgspec.structs.replace(event.alert, jpeg=msgspec.UNSET))
         with self._noting:
             self._noted += 1
-            (self._detections if event.kind == "detection" else self._others).append((self._noted, event))
+            (self._urgent if event.priority == "high" else self._common).append((self._noted, event))
 
     def events(self) -> list[Event]:
-        """Return the last detections and the last other events, newest first."""
+        """Return the last events of high priority and the last others together, newest first."""
         with self._noting:
-            noted = [*self._detections, *self._others]
+            noted = [*self._common, *self._urgent]
         return [event for _, event in sorted(noted, key=lambda each: each[0], reverse=True)]
 
     def watch(self, camera: str) -> Iterator[bytes] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,14 +22,16 @@ from edge_common.tensors import DTYPES, Array, TensorSpec, from_binary, to_binar
 HEADER = "Inference-Header-Content-Length"
 # A first answer of a slow model on a busy gateway; a service that hangs must not hang its test.
 TIMEOUT_S = 30.0
+# A new pod's address takes a moment to reach the network policies: until then they refuse it.
+CONNECT_S, AGAIN_S = 10.0, 0.25
 
 
 class AskFailed(Exception):
     """The service does not answer as the bundle says; the text is one line."""
 
 
-def ask(url: str, bundle: Bundle) -> int:
-    """Return how many golden samples `url` answered as recorded.
+def ask(url: str, bundle: Bundle, connect_s: float = CONNECT_S) -> int:
+    """Return how many golden samples `url` answered as recorded; connecting is tried for `connect_s`.
 
     Raises:
         StartError: `url` is none, or the bundle has no samples.
@@ -42,6 +45,7 @@ def ask(url: str, bundle: Bundle) -> int:
         raise StartError(f"{bundle.directory}: want golden samples to ask with, found none")
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
     try:
+        _connect(connection, connect_s)
         types = tensor_types(get_json(connection, f"/v2/models/{bundle.name}"))
         for golden in samples:
             _check(connection, bundle, golden, types)
@@ -52,6 +56,17 @@ def ask(url: str, bundle: Bundle) -> int:
     finally:
         connection.close()
     return len(samples)
+
+
+def _connect(connection: http.client.HTTPConnection, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return connection.connect()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(AGAIN_S)
 
 
 def tensor_types(metadata: Mapping[str, Any]) -> dict[str, str]:
