@@ -13,7 +13,7 @@ SOURCES := services models tests benchmarks docs Dockerfiles charts k3s
 RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
 TRAIN := .train
 
-.PHONY: help setup run up test check lint type bench bench-camera models lock clean
+.PHONY: help setup run up test check lint type bench bench-camera charts airgap e2e models lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,7 +44,7 @@ up: $(VENV)/.runtime  ## the same without an end, until Ctrl-C
 	@$(BIN)/edgectl demo --forever
 
 test: $(VENV)/.dev  ## every test, with coverage
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not e2e and not images" --cov --cov-report=
 	@echo "covered in this process (the services' own processes are not measured): $$($(BIN)/coverage report --format=total) %"
 
 lint: $(VENV)/.dev  ## ruff: rules and format
@@ -55,6 +55,8 @@ type: $(VENV)/.dev  ## mypy --strict
 	$(BIN)/mypy services/*/src
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks
 	MYPYPATH=tests $(BIN)/mypy tests
+	MYPYPATH=charts $(BIN)/mypy charts
+	$(BIN)/mypy k3s/airgap.py
 	@for model in models/*/; do (cd $$model && "$(CURDIR)/$(BIN)/mypy" .) || exit 1; done
 
 check: lint type test  ## everything CI runs, in CI's order
@@ -70,6 +72,15 @@ $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
 	@touch $@
+
+charts: $(VENV)/.dev  ## make the charts' README and schema from their values and from the services' settings
+	$(BIN)/python charts/docs.py
+
+airgap: $(VENV)/.dev  ## list every image that a gateway's charts can start
+	@$(BIN)/python k3s/airgap.py list
+
+e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG); KEEP=1 leaves it running
+	$(BIN)/python -m pytest -q -p no:xdist -s tests/e2e
 
 models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip
 	$(TRAIN)/bin/python models/pump-failure/recipe.py

@@ -98,7 +98,9 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         pytest.param(
             INFERENCE + CAMERA.replace("clip.mp4", "v4l2:video0"), ["camera[0].url", "v4l2:/dev/videoN"], id="v4l2"
         ),
-        pytest.param(INFERENCE + CAMERA + "[sinks]\nmqtt = {url = 'b'}\n", ["sinks.mqtt.url", "mqtt://HOST"], id="mqtt"),
+        pytest.param(
+            INFERENCE + CAMERA + "[sinks]\nmqtt = {url = 'b'}\n", ["sinks.mqtt.url", "mqtt://HOST"], id="mqtt"
+        ),
         pytest.param(
             INFERENCE + CAMERA + "[alert.night]\nclass = 'person'\nhours = '25:00-26:00'\n",
             ["alert.night.hours", "HH:MM"],
