@@ -1,0 +1,28 @@
+"""Runs on the cloud's side: every MQTT message of a topic as one line of a file. Arguments: host, port, topic, file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+
+def main(host: str, port: str, topic: str, file: str) -> None:
+    with Path(file).open("ab", buffering=0) as lines:
+        client = Client(CallbackAPIVersion.VERSION2, client_id="e2e-subscriber", protocol=MQTTProtocolVersion.MQTTv5)
+
+        def subscribe(*_: object) -> None:
+            client.subscribe(topic, qos=1)
+
+        def keep(_client: Client, _data: object, message: MQTTMessage) -> None:
+            lines.write(message.payload + b"\n")
+
+        client.on_connect, client.on_message = subscribe, keep
+        client.connect(host, int(port))
+        client.loop_forever()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
