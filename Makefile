@@ -13,7 +13,7 @@ SOURCES := services models tests benchmarks docs Dockerfiles charts k3s
 RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
 TRAIN := .train
 
-.PHONY: help setup run up test check lint type bench bench-camera charts airgap e2e models lock clean
+.PHONY: help setup run up test check lint type bench bench-camera images image-report charts airgap e2e models lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,7 @@ type: $(VENV)/.dev  ## mypy --strict
 	MYPYPATH=tests $(BIN)/mypy tests
 	MYPYPATH=charts $(BIN)/mypy charts
 	$(BIN)/mypy k3s/airgap.py
+	MYPYPATH=Dockerfiles $(BIN)/mypy Dockerfiles
 	@for model in models/*/; do (cd $$model && "$(CURDIR)/$(BIN)/mypy" .) || exit 1; done
 
 check: lint type test  ## everything CI runs, in CI's order
@@ -72,6 +73,12 @@ $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
 	@touch $@
+
+images: $(VENV)/.runtime  ## build all container images: runtime, one a model, camera-ingest
+	$(BIN)/python Dockerfiles/build.py
+
+image-report: $(VENV)/.runtime  ## compressed and unpacked size of each layer, the largest files in it
+	@$(BIN)/python Dockerfiles/report.py
 
 charts: $(VENV)/.dev  ## make the charts' README and schema from their values and from the services' settings
 	$(BIN)/python charts/docs.py

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from engine import ROOT, EngineError, build_command, run
 
 from edge_common.bundle import MANIFEST, read_bundle
 from edge_common.errors import StartError
+from engine import ROOT, EngineError, build_command, run
 
 HERE = Path("Dockerfiles")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from build import planned, sample_bundles
-from engine import EngineError, save
-from layout import Layer, read_layout
 from rich.console import Console
 from rich.table import Table
 
+from build import planned, sample_bundles
 from edge_common.errors import StartError
+from engine import EngineError, save
+from layout import Layer, read_layout
 
 _WIDTH = 120
 _PACKAGES = "usr/local/lib/python3.11/dist-packages/"

@@ -76,7 +76,8 @@ class Load:
     name: str
 
     def lines(self) -> list[dict[str, Any]]:
-        text = self.cluster.kubectl("logs", self.name, "--tail=-1")
+        # While its container is being made there is no log.
+        text = self.cluster.kubectl("logs", self.name, "--tail=-1", check=False)
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def failures(self) -> dict[str, int]:

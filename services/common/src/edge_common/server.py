@@ -81,6 +81,8 @@ class Server:
     def start(self) -> None:
         """Begin to answer and return."""
         self._worker.serve_mtr(self._scheduler, None, self._signal)
+        # It closes the descriptor when it ends; closing its number a second time would hit whoever has it by then.
+        self._listener.detach()
 
     def stop(self) -> None:
         """Accept no more, let answers under way finish (bounded by `stop_timeout_s`), and return."""

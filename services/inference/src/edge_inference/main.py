@@ -13,6 +13,8 @@ from typing import Any
 
 # One BLAS pool more would only fight ONNX Runtime's for the same quota; numpy reads it at import.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# ONNX Runtime would report its use to its maker, and leave a device id in the home directory.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from edge_common import logs
 from edge_common.body import BodyReader

@@ -89,12 +89,12 @@ class Spool:
         with self._writing:
             if self._index.closed:
                 return False
-            # First, since a folder that opens late moves the numbers on.
+            # In this order: a folder that opens late numbers anew what is held, which must not be what was delivered.
+            self._forget_held()
             self._try_open()
             entries = self._number(items)
             if not entries:
                 return not items
-            self._forget_held()
             unsaved, gone = self._store(entries)
             self._writable = not unsaved
         for entry in gone:
@@ -118,8 +118,8 @@ class Spool:
         with self._writing:
             if self._index.closed:
                 return
-            self._try_open()
             self._forget_held()
+            self._try_open()
             if self._log is not None:
                 self._look_after(self._log)
 

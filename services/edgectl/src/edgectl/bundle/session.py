@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class Model:
     def __init__(self, path: Path) -> None:
         """Load `path`; raise BundleError with ONNX Runtime's reason, in one line, when it refuses."""
         # Imported here: `--help` and completion must not wait for it.
+        # It would report its use to its maker, and leave a device id in the home directory.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime as ort
 
         options = ort.SessionOptions()
