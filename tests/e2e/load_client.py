@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge_common.bundle import Bundle, read_bundle
 from edge_common.golden import load_all
-from edge_inference.ask import HEADER, decode_reply, encode_request, get_json, tensor_types
+from edge_inference.ask import HEADER, connect, decode_reply, encode_request, get_json, tensor_types
 
 # A connection whose pod went away while it lay idle is opened anew, as every HTTP library does; a request that got no
 # answer is a failure.
@@ -66,6 +66,8 @@ class Seen:
 def client(number: int, url: str, bundle: Bundle, seen: Seen) -> None:
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    # A new pod is not known to the policies at once.
+    connect(connection, TIMEOUT_S)
     types = tensor_types(get_json(connection, f"/v2/models/{bundle.name}"))
     head, tails = encode_request(load_all(bundle)[0], types)
     body = b"".join([head, *map(bytes, tails)])

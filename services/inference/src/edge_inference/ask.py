@@ -45,7 +45,7 @@ def ask(url: str, bundle: Bundle, connect_s: float = CONNECT_S) -> int:
         raise StartError(f"{bundle.directory}: want golden samples to ask with, found none")
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
     try:
-        _connect(connection, connect_s)
+        connect(connection, connect_s)
         types = tensor_types(get_json(connection, f"/v2/models/{bundle.name}"))
         for golden in samples:
             _check(connection, bundle, golden, types)
@@ -58,7 +58,8 @@ def ask(url: str, bundle: Bundle, connect_s: float = CONNECT_S) -> int:
     return len(samples)
 
 
-def _connect(connection: http.client.HTTPConnection, patience_s: float) -> None:
+def connect(connection: http.client.HTTPConnection, patience_s: float) -> None:
+    """Connect, trying again for `patience_s`."""
     end = time.monotonic() + patience_s
     while True:
         try:
