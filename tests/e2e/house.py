@@ -133,7 +133,7 @@ def rtsp_camera(cluster: Cluster, side: str, port: int) -> Iterator[str]:
     address = {"gateway": GATEWAY, "cloud": CLOUD}[side]
     program = Path(os.environ.get("RTSP_CAMERA", cluster.lab.parent / "rtsp-camera"))
     clip = ROOT / "models" / "belt-detector" / "belt.mp4"
-    command = [str(cluster.lab), "in", side, str(program), "--port", str(port), "--file", str(clip)]
+    command = [str(cluster.lab), "in", side, str(program), "--host", address, "--port", str(port), "--file", str(clip)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as camera:
         try:
             yield f"rtsp://{address}:{port}/stream"
