@@ -26,17 +26,17 @@ def _bytes(quantity: str) -> int:
     "shutdown",
     [
         pytest.param({}, id="default"),
-        pytest.param({"preStopSeconds": 0, "drainSeconds": 0}, id="none"),
-        pytest.param({"preStopSeconds": 20, "drainSeconds": 120, "slackSeconds": 9}, id="long"),
+        pytest.param({"delaySeconds": 0, "drainSeconds": 0}, id="none"),
+        pytest.param({"delaySeconds": 20, "drainSeconds": 120, "slackSeconds": 9}, id="long"),
     ],
 )
 def test_an_inference_pod_has_time_to_leave(shutdown: dict[str, int]) -> None:
     pod = main_pod(render("edge-inference", {"shutdown": shutdown}))
     given = environment(pod["containers"][0])
-    asleep = at(pod, "containers.0.lifecycle.preStop.sleep.seconds") if "lifecycle" in pod["containers"][0] else 0
+    asleep = int(given["EDGE_SHUTDOWN_DELAY_MS"]) / 1000
     drain = int(given["EDGE_DRAIN_TIMEOUT_MS"]) / 1000
-    assert asleep == shutdown.get("preStopSeconds", 5) and drain == shutdown.get("drainSeconds", 25)
-    assert given["EDGE_SHUTDOWN_DELAY_MS"] == "0", "the wait is in preStop, not in both"
+    assert asleep == shutdown.get("delaySeconds", 5) and drain == shutdown.get("drainSeconds", 25)
+    assert "lifecycle" not in pod["containers"][0], "the wait is in the service, not in preStop too"
     assert pod["terminationGracePeriodSeconds"] >= asleep + drain + 2
 
 

@@ -41,7 +41,7 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: {{ include "edge-inference.serviceAccountName" $root }}
-      terminationGracePeriodSeconds: {{ add (int $values.shutdown.preStopSeconds) (int $values.shutdown.drainSeconds) (int $values.shutdown.slackSeconds) }}
+      terminationGracePeriodSeconds: {{ add (int $values.shutdown.delaySeconds) (int $values.shutdown.drainSeconds) (int $values.shutdown.slackSeconds) }}
       {{- include "edge-inference.podBase" $base | nindent 6 }}
       {{- with $values.topologySpreadConstraints }}
       topologySpreadConstraints:
@@ -65,7 +65,7 @@ spec:
             - name: EDGE_METRICS_PORT
               value: "9090"
             - name: EDGE_SHUTDOWN_DELAY_MS
-              value: "0"
+              value: {{ mul (int $values.shutdown.delaySeconds) 1000 | quote }}
             - name: EDGE_DRAIN_TIMEOUT_MS
               value: {{ mul (int $values.shutdown.drainSeconds) 1000 | quote }}
           ports:
@@ -73,12 +73,6 @@ spec:
               containerPort: 8080
             - name: metrics
               containerPort: 9090
-          {{- if $values.shutdown.preStopSeconds }}
-          lifecycle:
-            preStop:
-              sleep:
-                seconds: {{ int $values.shutdown.preStopSeconds }}
-          {{- end }}
           {{- range $probe, $path := dict "startup" "live" "readiness" "ready" "liveness" "live" }}
           {{ $probe }}Probe:
             httpGet:
