@@ -44,10 +44,10 @@ def clients_failed(lines: list[dict[str, dict[str, int]]]) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        (["model.version=1.2.0"], "golden 000: output"),
+        (["model.version=1.2.0"], "golden 001: output"),
         (["model.version=1.3.0"], "budget.p95_ms: want at most 0.01"),
         (["model.version=1.1.0", f"model.sha256={ZEROS}"], f"expect_sha256: want {ZEROS}"),
-        (["model.version=9.9.9", "preflight.activeDeadlineSeconds=15"], "DeadlineExceeded"),
+        (["model.version=9.9.9", "preflight.activeDeadlineSeconds=15"], "pre-upgrade hooks failed"),
     ],
     ids=["golden", "budget", "hash", "no-image"],
 )
@@ -66,12 +66,15 @@ def test_a_bad_version_is_refused_before_it_gets_traffic(models: Cluster, values
     assert model_version(models, DETECTOR) == "1.0.0"
     (release,) = models.helm("list", "--filter", f"^{DETECTOR}$", "-o", "json").stdout.splitlines()
     assert '"status":"deployed"' in release
+    if "9.9.9" in values[0]:
+        events = models.kubectl("get", "events", "--field-selector", "reason=Failed")
+        assert f"edge-model-{DETECTOR}:9.9.9" in events, "why it could not be pulled is told where people look"
 
 
 def serving(cluster: Cluster) -> list[dict[str, dict[str, str]]]:
     selector = f"app.kubernetes.io/instance={DETECTOR},app.kubernetes.io/component=inference"
     pods: list[dict[str, dict[str, str]]] = cluster.get("pods", "-l", selector)["items"]
-    return pods
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 def test_without_a_preflight_the_pod_itself_refuses_and_helm_rolls_back(models: Cluster) -> None:

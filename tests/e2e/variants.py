@@ -14,7 +14,7 @@ KEEP = ("model.onnx", "labels.txt", "README.md")
 
 
 def variant(name: str, version: str, target: Path, *, wrong_golden: bool = False, p95_ms: float | None = None) -> Path:
-    """Write the bundle of sample model `name` as `version`; its first golden sample wrong, or its budget changed."""
+    """Write the bundle of sample model `name` as `version`; its golden samples wrong, or its budget changed."""
     source = MODELS / name
     shutil.rmtree(target, ignore_errors=True)
     (target / "golden").mkdir(parents=True)
@@ -26,8 +26,8 @@ def variant(name: str, version: str, target: Path, *, wrong_golden: bool = False
         manifest["budget"]["p95_ms"] = p95_ms
     for file in manifest["golden"]["files"]:
         shutil.copy(source / file, target / file)
-    if wrong_golden:
-        _spoil(target / manifest["golden"]["files"][0])
+        if wrong_golden:
+            _spoil(target / file)
     (target / "model.toml").write_bytes(tomli_w.dumps(manifest).encode())
     return target
 

@@ -21,7 +21,8 @@ from edge_inference.openapi import openapi
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+MORE = (ROOT / name for name in ("Dockerfiles", "charts", "k3s"))
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(page for folder in MORE for page in folder.rglob("*.md"))])
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
