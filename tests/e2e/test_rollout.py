@@ -7,7 +7,7 @@ import time
 import pytest
 
 from e2e.cluster import Cluster, until
-from e2e.house import DETECTOR, PYTHON, load, model_version, upgrade
+from e2e.house import CLOUD, DETECTOR, PUMP, PYTHON, load, model_version, upgrade
 
 pytestmark = pytest.mark.e2e
 URL = f"http://{DETECTOR}:8080"
@@ -127,12 +127,28 @@ def _last_end(cluster: Cluster) -> str:
     return cluster.kubectl("get", "pods", "-l", selector, "-o", path)
 
 
-def _recovered(cluster: Cluster) -> float:
+def _recovered(cluster: Cluster, release: str = DETECTOR) -> float:
     begun = time.monotonic()
-    cluster.kubectl("rollout", "status", f"deploy/{DETECTOR}", "--timeout=90s")
+    cluster.kubectl("rollout", "status", f"deploy/{release}", "--timeout=90s")
     until(
-        lambda: cluster.run("kubectl", "-n", "edge-e2e", "exec", f"deploy/{DETECTOR}", "--", "edge-inference", "--ask",
+        lambda: cluster.run("kubectl", "-n", "edge-e2e", "exec", f"deploy/{release}", "--", "edge-inference", "--ask",
                             "http://127.0.0.1:8080", "/model", check=False).returncode == 0,
         "golden samples are answered",
     )  # fmt: skip
     return time.monotonic() - begun
+
+
+def test_a_pod_comes_back_when_its_registry_is_gone(models: Cluster, healed: Cluster) -> None:
+    """Pulled once over the uplink from a real registry; then neither a restart nor the kubelet asks for it again."""
+    release, registry = "pump-from-registry", f"{CLOUD}:5000"
+    healed.on_lab("registry")
+    image = f"edge-model-{PUMP}:1.0.0"
+    source, target = f"localhost/{image}", f"docker://{registry}/{image}"
+    healed.on_lab("in", "cloud", "buildah", "push", "--tls-verify=false", source, target)
+    upgrade(models, release, f"model.name={PUMP}", "model.version=1.0.0", f"image.registry={registry}")
+    try:
+        healed.on_lab("cut")
+        models.kubectl("delete", "pods", "-l", f"app.kubernetes.io/instance={release}", "--grace-period=0", "--force")
+        print(f"registry gone, pod killed: answers again after {_recovered(models, release):.1f} s")
+    finally:
+        models.helm("uninstall", release, "--wait")
