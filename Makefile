@@ -66,7 +66,7 @@ bench: $(VENV)/.dev  ## the serving path against raw onnxruntime, a bare socket 
 	$(BIN)/python benchmarks/run.py
 
 bench-camera: $(VENV)/.dev  ## four cameras with belt-detector, beside a plain OpenCV loop; writes benchmarks/results
-	$(BIN)/python benchmarks/camera/run.py
+	PYTHONPATH=benchmarks $(BIN)/python -m camera.run
 
 $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml) | $(VENV)/bin/uv
 	$(PYTHON) -m venv $(TRAIN)

@@ -21,13 +21,18 @@ _WELL = 0
 
 
 def assert_valid(event: dict[str, Any]) -> None:
-    """Check one event against docs/event.schema.json, and that a failure says nothing about what was seen."""
+    """Check one event against docs/event.schema.json, and that nothing is said to be seen or unseen without an answer."""
     _VALIDATOR.validate(event)
     if event["kind"] == "summary":
         told = event["summary"]
         assert told["answered"] or not (told["answers"] or told["scores"]), f"seen without an answer: {event}"
+        assert told["sent"] or event["state"] != "ok", f"ok without a question: {event}"
     elif event["state"] != "ok":
         assert (event["answers"], event["model_version"]) == ([], None), f"a failure that says what was seen: {event}"
+    elif event["kind"] in {"detection", "alert"}:
+        assert event["model_version"] is not None, f"ok, but no model answered: {event}"
+        labels = {answer["label"] for answer in event["answers"]}
+        assert "alert" not in event or event["alert"]["label"] in labels, f"an alert about nothing seen: {event}"
 
 
 def events_of(lines: Iterable[str | bytes], once: bool = True) -> list[dict[str, Any]]:

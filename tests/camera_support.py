@@ -73,6 +73,8 @@ class ModelServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.mode = "ok"
         self.version = "1.0.0"
+        # What infer answers say instead, as from another version behind the same address.
+        self.answers_as: str | None = None
         self.metadata: dict[str, Any] = METADATA
         self.shapes: list[list[int]] = []
         self.deadlines: list[int] = []
@@ -131,9 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
             }
             for name, (datatype, array) in arrays.items()
         ]
-        head = json.dumps(
-            {"model_name": "square-detector", "model_version": self.server.version, "outputs": outputs}
-        ).encode()
+        version = self.server.answers_as or self.server.version
+        head = json.dumps({"model_name": "square-detector", "model_version": version, "outputs": outputs}).encode()
         tail = b"".join(array.tobytes() for _, array in arrays.values())
         self._reply(200, head + tail, {HEADER: str(len(head))})
 

@@ -35,13 +35,16 @@ class Watched:
         self.clock = SystemClock()
         self.states: list[tuple[float, Reception, Reason | None]] = []
         self.reconnects: list[Reason] = []
+        self.undecodable = 0
+        self.resized = 0
         self.frames: list[Frame] = []
         self.stop = threading.Event()
         self._cond = threading.Condition()
         more.setdefault("random", lambda: 0.0)
         self.source = CaptureSource(
             camera="dock-3", url=url, kind=kind, clock=self.clock, settings=settings or Capture(),
-            on_state=self._on_state, on_reconnect=self._on_reconnect, **more,
+            on_state=self._on_state, on_reconnect=self._on_reconnect,
+            on_undecodable=self._on_undecodable, on_resized=self._on_resized, **more,
         )  # fmt: skip
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -50,7 +53,7 @@ class Watched:
         return self.states[-1][1] if self.states else None
 
     def wait(self, condition: Callable[[], Any], what: str) -> None:
-        """Return once `condition` holds; it is looked at after each frame, state and reconnect."""
+        """Return once `condition` holds; it is looked at after each frame and whatever else the source tells."""
         with self._cond:
             assert self._cond.wait_for(condition, PATIENCE_S), (
                 f"{what}: {self.states} {self.reconnects} {len(self.frames)}"
@@ -71,6 +74,14 @@ class Watched:
 
     def _on_reconnect(self, reason: Reason) -> None:
         self._note(lambda: self.reconnects.append(reason))
+
+    def _on_undecodable(self, count: int) -> None:
+        self.undecodable += count
+        self._note(lambda: None)
+
+    def _on_resized(self) -> None:
+        self.resized += 1
+        self._note(lambda: None)
 
     def _note(self, change: Callable[[], None]) -> None:
         with self._cond:
@@ -157,6 +168,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _broken(self) -> None:
         """Every other picture is cut off."""
         self._stream(jpeg() if number % 2 else jpeg()[:40] for number in range(1000))
+
+    def _undecodable(self) -> None:
+        """Parts in good order, none of which is a picture."""
+        self._stream(iter(lambda: b"x" * 100, b""))
+
+    def _silent(self) -> None:
+        """The stream begins, and nothing follows."""
+        self._head()
+        self.wfile.write(b"--frame\r\n")
+        self.server.closing.wait()
+
+    def _changed_meanwhile(self) -> None:
+        """The first connection ends after some pictures; from the next on they have another size."""
+        first = self.server.connections == 1
+        self._stream(jpeg(*((64, 48) if first else (32, 80))) for _ in range(20 if first else 1000))
 
     def _endless_head(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")

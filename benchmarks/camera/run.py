@@ -1,6 +1,6 @@
 """make bench-camera: four cameras of 640x480 at 10 fps on one machine with belt-detector, beside a plain loop.
 
-python benchmarks/camera/run.py [--seconds 20] [--cameras 4]
+PYTHONPATH=benchmarks python -m camera.run [--seconds 20] [--warmup 3] [--rounds 3] [--cameras 4]
 """
 
 from __future__ import annotations
@@ -20,183 +20,165 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import psutil
 import urllib3
 
-from edge_camera.card import Card
-from edge_camera.client import fit
-from edge_camera.health import HealthConfig, PictureHealth
-from edge_camera.mask import Mask
-from edge_camera.motion import MotionGate
-from edge_camera.wire import encode_request
+from camera.cameras import ROOT, cameras
+from camera.report import page
 
-ROOT = Path(__file__).parents[2]
-CLIP, MODEL = ROOT / "models/belt-detector/belt.mp4", ROOT / "models/belt-detector"
-FPS, RUNS = 10, 200
-MASK = (((0.0, 0.0), (0.2, 0.0), (0.2, 1.0), (0.0, 1.0)),)
+MODEL = ROOT / "models/belt-detector"
+HERE = Path(__file__).parent
+# Above the cameras' own rate: every frame is asked about, as the plain loop does.
+ASK_FPS = 30
+# What the plain loop has nothing of; in a run of its own, beside the rounds.
+EXTRAS = "mask = [[[0, 0], [0.2, 0], [0.2, 1], [0, 1]]]\nmotion = {enabled = true}\n"
+# In the order in which a frame comes by.
+STAGES = ("copy", "health", "mask", "motion", "encode", "wait", "answer")
 Figures = dict[str, Any]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the camera path; see benchmarks/README.md.")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each run (default 20)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="measured of each run (default 20)")
+    parser.add_argument("--warmup", type=float, default=3.0, help="seconds before, with all cameras up (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="of both, in turns (default 3)")
     parser.add_argument("--cameras", type=int, default=4, help="cameras at once (default 4)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results", help="folder for the result")
     options = parser.parse_args()
-    load = os.getloadavg()[0]
-    with inference() as url:
-        # Whoever is second finds a warm service either way: both are run twice, and the second runs count.
-        rounds = [(plain(options, url), edge(options, url)) for _ in range(2)]
-    ours, theirs = rounds[-1][1], rounds[-1][0]
+    before = os.getloadavg()[0]
+    with inference() as url, cameras(options.cameras) as (sources, what):
+        rounds = [one_round(options, url, sources, number) for number in range(options.rounds)]
+        extras = edge(options, url, sources, EXTRAS)
     result = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "sources": what,
         "cameras": options.cameras,
         "seconds": options.seconds,
-        "load_before": load,
-        "edge-camera": ours,
-        "plain": theirs,
-        "stages_ms": stages(),
+        "load_before": before,
+        "load_after": os.getloadavg()[0],
+        "rounds": rounds,
+        "mask_and_motion": extras,
     }
-    target = ROOT / "benchmarks/results" / f"{result['date']}-camera"
+    target = options.out / f"{result['date']}-camera"
     target.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
     target.with_suffix(".md").write_text(page(result))
     print(page(result))
 
 
+def one_round(options: argparse.Namespace, url: str, sources: list[str], number: int) -> dict[str, Figures]:
+    """Measure both on the same cameras; who is first changes with each round."""
+    order = [("plain", plain), ("edge-camera", edge)]
+    return {name: measure(options, url, sources) for name, measure in order[:: 1 if number % 2 == 0 else -1]}
+
+
+def plain(options: argparse.Namespace, url: str, sources: list[str]) -> Figures:
+    command = [sys.executable, str(HERE / "plain.py"), str(options.warmup), str(options.seconds), url, MODEL.name]
+    limit_s = options.warmup + options.seconds + 60
+    done = subprocess.run([*command, *sources], capture_output=True, check=True, timeout=limit_s)
+    found = json.loads(done.stdout)
+    return figures(found["frames"], found["cpu_s"], found["ages_ms"])
+
+
+def edge(options: argparse.Namespace, url: str, sources: list[str], extras: str = "") -> Figures:
+    """edge-camera with its defaults: events, health of the picture and fair turns included; and its stages."""
+    with tempfile.TemporaryDirectory() as folder, _edge(Path(folder), url, sources, extras) as (process, out):
+        time.sleep(options.warmup)
+        begun, (own, children) = time.monotonic(), cpu_s(process)
+        time.sleep(options.seconds)
+        ended, (own_then, children_then) = time.monotonic(), cpu_s(process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        found = json.loads(out.read_text())
+    ages: dict[str, list[float]] = {}
+    for at, camera, age_ms in found["answers"]:
+        if begun <= at < ended:
+            ages.setdefault(camera, []).append(age_ms)
+    frames = sum(map(len, ages.values()))
+    total_s = own_then - own + children_then - children
+    stages = _stages([lap for lap in found["stages"] if begun <= lap[1] < ended], frames)
+    timed = sum(stage["cpu"] for stage in stages.values())
+    decode, rest = ((spent * 1000) / max(frames, 1) for spent in (children_then - children, own_then - own))
+    if children_then > 0:  # files have no children, and are decoded in the rest
+        stages = {"decode": {"cpu": round(decode, 3), "wall": None}, **stages}
+    stages["rest"] = {"cpu": round(rest - timed, 3), "wall": None}
+    return {**figures(frames, total_s, list(ages.values())), "stages_ms": stages}
+
+
+def _stages(laps: list[list[Any]], frames: int) -> dict[str, Figures]:
+    sums: dict[str, list[float]] = {}
+    for stage, _, cpu_ms, wall_ms in laps:
+        total = sums.setdefault(stage, [0.0, 0.0])
+        total[0] += cpu_ms
+        total[1] += wall_ms
+    each = {stage: [value / max(frames, 1) for value in total] for stage, total in sums.items()}
+    return {
+        stage: {"cpu": round(each[stage][0], 3), "wall": round(each[stage][1], 3)} for stage in STAGES if stage in each
+    }
+
+
+def figures(frames: int, cpu: float, ages_ms: list[list[float]]) -> Figures:
+    """The ages are the slowest camera's: a fair mean would hide one that starves."""
+    found = [np.percentile(ages, [50, 95, 99]) for ages in ages_ms if ages]
+    slowest = np.max(found, axis=0) if found else np.full(3, np.nan)
+    ages = {name: round(float(age), 1) for name, age in zip(("p50", "p95", "p99"), slowest, strict=True)}
+    return {"frames": frames, "cpu_ms_per_frame": round(cpu * 1000 / max(frames, 1), 2), "age_ms": ages}
+
+
+def cpu_s(process: subprocess.Popen[bytes]) -> tuple[float, float]:
+    """CPU seconds of the process itself, and of its children, those included that have ended."""
+    parent = psutil.Process(process.pid)
+    own = parent.cpu_times()
+    children = own.children_user + own.children_system
+    for child in parent.children(recursive=True):
+        times = child.cpu_times()
+        children += times.user + times.system
+    return own.user + own.system, children
+
+
 @contextmanager
-def inference() -> Iterator[str]:
-    port = _free_port()
-    command = [
-        _program("edge-inference"),
-        str(MODEL),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--metrics-port",
-        "0",
-    ]
-    process = subprocess.Popen(command, env=_environment(), stderr=subprocess.DEVNULL)
+def _edge(folder: Path, url: str, sources: list[str], extras: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run it under the stopwatch (timed.py), and yield once every camera has been answered about."""
+    config, out, port = folder / "cameras.toml", folder / "timed.json", _free_port()
+    kind = "" if "://" in sources[0] else "loop = true\n"
+    body = "".join(
+        f'[[camera]]\nname = "cam-{number}"\nurl = "{source}"\nfps = {ASK_FPS}\n{kind}{extras}'
+        for number, source in enumerate(sources)
+    )
+    head = f'[inference]\nurl = "{url}"\nmodel = "{MODEL.name}"\n'
+    config.write_text(f"{head}{body}[sinks]\nstdout = true\n")
+    command = [sys.executable, str(HERE / "timed.py"), str(config), str(port), str(out)]
+    process = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _until(lambda: urllib3.request("GET", f"http://127.0.0.1:{port}/v2/health/ready", retries=False).status == 200)
-        yield f"http://127.0.0.1:{port}"
+        _until(lambda: _all_answered(port), "edge-camera does not get answers about every camera")
+        yield process, out
     finally:
         process.kill()
         process.wait()
 
 
-def plain(options: argparse.Namespace, url: str) -> Figures:
-    command = [sys.executable, str(Path(__file__).with_name("plain.py")), str(CLIP), str(options.cameras)]
-    done = subprocess.run(
-        [*command, str(options.seconds), url, "belt-detector"],
-        capture_output=True,
-        check=True,
-        timeout=options.seconds + 60,
-    )
-    found = json.loads(done.stdout)
-    p50, p95, p99 = np.percentile(found["ages_ms"], [50, 95, 99])
-    return _figures(found["frames"], found["cpu_s"], p50, p95, p99)
+def _all_answered(port: int) -> bool:
+    status = urllib3.request("GET", f"http://127.0.0.1:{port}/status", retries=False).json()
+    return all(camera["totals"]["answered"] for camera in status["cameras"])
 
 
-def edge(options: argparse.Namespace, url: str) -> Figures:
-    """edge-camera as a user runs it: events, health of the picture and fair turns included."""
-    with tempfile.TemporaryDirectory() as folder:
-        config, report = Path(folder) / "cameras.toml", Path(folder) / "report.json"
-        camera = f'url = "{CLIP}"\nfps = {FPS}\nloop = true\n'
-        body = "".join(f'[[camera]]\nname = "cam-{n}"\n{camera}' for n in range(options.cameras))
-        head = f'[inference]\nurl = "{url}"\nmodel = "belt-detector"\n'
-        config.write_text(f"{head}{body}[sinks]\nstdout = true\n")
-        command = [_program("edge-camera"), str(config), "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"]
-        process = subprocess.Popen(
-            [*command, "--report", str(report)],
-            env=_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+@contextmanager
+def inference() -> Iterator[str]:
+    """Run edge-inference with belt-detector; yield its address once it is ready."""
+    port = _free_port()
+    program = str(Path(sys.executable).with_name("edge-inference"))
+    command = [program, str(MODEL), "--host", "127.0.0.1", "--port", str(port), "--metrics-port", "0"]
+    process = subprocess.Popen(command, env=_environment(), stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _until(
+            lambda: urllib3.request("GET", f"{url}/v2/health/ready", retries=False).status == 200,
+            "edge-inference did not become ready; run `edge-inference --check models/belt-detector`",
         )
-        time.sleep(options.seconds)
-        times = psutil.Process(process.pid).cpu_times()
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        cameras = json.loads(report.read_text())["cameras"].values()
-    ages = [[camera["frame_age_ms"][key] for camera in cameras] for key in ("p50", "p95", "p99")]
-    frames = sum(camera["answered"] for camera in cameras)
-    # The slowest camera's: a fair mean would hide one that starves.
-    return _figures(frames, times.user + times.system, *(max(values) for values in ages))
-
-
-def _figures(frames: int, cpu_s: float, p50: float, p95: float, p99: float) -> Figures:
-    ages = {"p50": round(p50, 1), "p95": round(p95, 1), "p99": round(p99, 1)}
-    return {"frames": frames, "cpu_ms_per_frame": round(cpu_s * 1000 / max(frames, 1), 2), "age_ms": ages}
-
-
-def stages() -> dict[str, float]:
-    """CPU of each step of one 640x480 frame, alone in a loop, in ms (median)."""
-    capture = cv2.VideoCapture(str(CLIP))
-    cv2.setNumThreads(1)
-    frames = [np.asarray(frame, np.uint8) for good, frame in (capture.read() for _ in range(RUNS)) if good]
-    mask, gate, health = Mask(MASK), MotionGate(0.002, 10), PictureHealth(HealthConfig(look_fps=60))
-    card = Card(
-        version="1", image_input="image", batched=True, max_side=640, boxes="b", scores="s", classes="c", labels=()
-    )
-
-    def encode(pixels: Any) -> object:
-        rgb = np.asarray(cv2.cvtColor(fit(pixels, 640)[0], cv2.COLOR_BGR2RGB), dtype=np.uint8)
-        return encode_request(card, rgb)
-
-    clock = iter(range(10**9))
-    capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-    return {
-        "decode": _median(lambda _: capture.read(), frames),
-        "copy": _median(lambda frame: frame.copy(), frames),
-        "mask": _median(mask.apply, frames),
-        "motion": _median(lambda frame: gate.admit(frame, next(clock) / 10), frames),
-        "health, at a look": _median(lambda frame: health.look(frame, float(next(clock))), frames),
-        "encode": _median(encode, frames),
-    }
-
-
-def _median(step: Callable[[Any], object], frames: list[Any]) -> float:
-    times = []
-    for frame in frames:
-        # Of the process, not the thread: the decoder has threads of its own.
-        begun = time.process_time_ns()
-        step(frame)
-        times.append((time.process_time_ns() - begun) / 1e6)
-    return round(float(np.median(times)), 3)
-
-
-def page(result: Figures) -> str:
-    ours, theirs = result["edge-camera"], result["plain"]
-    interval = 1000 / FPS
-    age, cost, limit = ours["age_ms"]["p95"], ours["cpu_ms_per_frame"], theirs["cpu_ms_per_frame"]
-    aims = [
-        ("p95 frame age, within two frame intervals", 2 * interval, age),
-        ("CPU a frame, below the plain loop's", limit, cost),
-    ]
-    lines = [
-        f"# Cameras, {result['date']}",
-        "",
-        f"{result['cameras']} cameras of 640x480 at {FPS} fps (the demonstration's clip), belt-detector on the same "
-        f"{os.cpu_count()} cores, {result['seconds']:g} s each. Load average before: {result['load_before']:.2f}.",
-        "",
-        "| Aim | wanted, ms | found, ms | |",
-        "|---|---:|---:|---|",
-        *(f"| {text} | < {want:g} | {found:g} | {'' if found < want else 'not '}met |" for text, want, found in aims),
-        "",
-        "| | frames answered | CPU ms a frame | age p50 ms | p95 | p99 |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for name in ("edge-camera", "plain"):
-        row = result[name]
-        ages = " | ".join(str(row["age_ms"][key]) for key in ("p50", "p95", "p99"))
-        lines.append(f"| {name} | {row['frames']} | {row['cpu_ms_per_frame']} | {ages} |")
-    steps = ", ".join(f"{name} {took}" for name, took in result["stages_ms"].items())
-    return "\n".join([*lines, "", f"CPU of the steps of one frame, each alone in a loop, ms: {steps}.", ""])
-
-
-def _program(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))
+        yield url
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _environment() -> dict[str, str]:
@@ -209,7 +191,7 @@ def _free_port() -> int:
         return port
 
 
-def _until(condition: Callable[[], bool], deadline_s: float = 30.0) -> None:
+def _until(condition: Callable[[], bool], otherwise: str, deadline_s: float = 40.0) -> None:
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         try:
@@ -218,7 +200,7 @@ def _until(condition: Callable[[], bool], deadline_s: float = 30.0) -> None:
         except urllib3.exceptions.HTTPError:
             pass
         time.sleep(0.05)
-    raise SystemExit("edge-inference did not become ready; run `edge-inference --check models/belt-detector`")
+    raise SystemExit(otherwise)
 
 
 if __name__ == "__main__":

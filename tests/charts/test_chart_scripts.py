@@ -20,9 +20,9 @@ CHART = "camera-ingest"
 CONTAINER = "spec.template.spec.containers.0"
 
 
-def _run(script: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60, check=False, env=env
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -33,30 +33,34 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def _check() -> str:
+def _check(config: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the preflight's command on `config`; the image's entry point is `edge-camera`."""
     container = at(one(render(CHART), "Job", "dock-preflight"), CONTAINER)
-    assert container["command"] == ["/usr/bin/python3.11", "-c"]
-    script, path = container["args"]
+    assert "command" not in container
+    *command, path = container["args"]
     assert path == "/etc/edge/cameras.toml"
-    return str(script)
+    program = Path(sys.executable).with_name("edge-camera")
+    return subprocess.run([program, *command, config], capture_output=True, text=True, timeout=60, check=False, env=env)
 
 
 def test_a_good_config_passes(config: Path) -> None:
-    done = _run(_check(), str(config), env={"EDGE_GATEWAY": "x"})
-    assert (done.returncode, done.stdout, done.stderr) == (0, "ok: config of 1 cameras\n", "")
+    done = _check(config, {"EDGE_GATEWAY": "x"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok: config of 1 camera\n", "")
 
 
 def test_a_fault_that_no_schema_sees_is_one_line(config: Path) -> None:
     config.write_text(config.read_text().replace("[[camera]]", "[[camera]]\nfps = 1000"))
-    done = _run(_check(), str(config), env={})
-    assert done.returncode == 1
-    assert done.stderr == f"edge-camera: {config}: camera[0].fps: want 0.01 to 240 frames a second, found 1000.0\n"
+    done = _check(config, {})
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"edge-camera check: {config}: camera[0].fps: want 0.01 to 240 frames a second, found 1000.0\n"
+    )
 
 
 def test_a_setting_out_of_range_is_one_line(config: Path) -> None:
-    done = _run(_check(), str(config), env={"EDGE_VIEWERS": "0"})
-    assert done.returncode == 1
-    assert done.stderr.startswith("edge-camera: EDGE_VIEWERS='0':") and done.stderr.count("\n") == 1
+    done = _check(config, {"EDGE_VIEWERS": "0"})
+    assert done.returncode == 2
+    assert done.stderr.startswith("edge-camera check: EDGE_VIEWERS='0':") and done.stderr.count("\n") == 1
 
 
 class _Page(BaseHTTPRequestHandler):

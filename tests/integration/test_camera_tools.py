@@ -48,18 +48,18 @@ def _spool(folder: Path, count: int, max_bytes: int = 1 << 26) -> Iterator[Bench
 def test_help_lists_the_commands_and_each_has_examples() -> None:
     whole = run("--help")
     assert whole.returncode == 0
-    for name in ("discover", "replay", "analyse"):
+    for name in ("check", "discover", "replay", "analyse"):
         assert f"\n  {name}" in whole.stdout and f"edge-camera {name} " in whole.stdout
         own = run(name, "--help")
         assert own.returncode == 0 and own.stdout.startswith(f"usage: edge-camera {name} ")
         assert f"examples:  edge-camera {name}" in own.stdout
 
 
-@pytest.mark.parametrize("arguments", [["./replay"], ["--port", "0", "replay"]], ids=["path", "after-a-flag"])
+@pytest.mark.parametrize("arguments", [["./replay"], ["--port", "0", "replay"], ["belt"]])
 def test_a_config_may_be_called_as_a_command(tmp_path: Path, arguments: list[str]) -> None:
-    (tmp_path / "replay").write_text("[inference]\n")
+    (tmp_path / arguments[-1]).write_text("[inference]\n")
     done = subprocess.run([PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
-    assert is_one_line(done, "edge-camera: replay: ", "inference.url")
+    assert is_one_line(done, f"edge-camera: {Path(arguments[-1])}: ", "inference.url")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,8 @@ def test_no_command_waits_for_anothers_libraries(command: list[str]) -> None:
         pytest.param(["discover", "--interface", "192.0.2.250"], ["192.0.2.250", "--interface"], id="not-ours"),
         pytest.param(["discover", "--target", "10.0.0.1:x"], ["--target", "ADDR:PORT"], id="target"),
         pytest.param(["discover", "--toml", "--json"], ["not allowed with"], id="two-forms"),
+        pytest.param(["analyze"], ["analyze: no such file", "; commands are check, discover, replay"], id="mistyped"),
+        pytest.param(["replya", "SPOOL", "--since", "2h"], ["replya: no", "; commands are "], id="mistyped-with-more"),
     ],
 )
 def test_a_fault_is_one_line(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
@@ -115,6 +117,12 @@ def test_a_fault_is_one_line(tmp_path: Path, arguments: list[str], words: list[s
             arguments = [str(path) + one.removeprefix(name) if one.startswith(name) else one for one in arguments]
         done = run(*arguments)
     assert is_one_line(done, *words), done
+
+
+@pytest.mark.parametrize("path", ["./analyze", "cameras.toml"])
+def test_a_path_is_no_mistyped_command(tmp_path: Path, path: str) -> None:
+    done = subprocess.run([PROGRAM, path], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert is_one_line(done, "no such file") and "commands" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["replay", "analyse"])

@@ -28,7 +28,7 @@ def test_frames_come(camera: MjpegCamera, mood: str) -> None:
         watched.more(20)
     assert {frame.size for frame in watched.frames} == {(64, 48)}
     assert all(abs(frame.pixels.mean() - 90) < 2 for frame in watched.frames)
-    assert (watched.reconnects, watched.source.undecodable) == ([], 0)
+    assert (watched.reconnects, watched.undecodable, watched.resized) == ([], 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_strange_server_is_counted_and_tried_anew(camera: MjpegCamera, mood: s
 def test_a_size_that_changes_midway(camera: MjpegCamera) -> None:
     camera.mood = "resizing"
     with Watched(camera.url) as watched:
-        watched.wait(lambda: watched.source.resized >= 4, "four changes")
+        watched.wait(lambda: watched.resized >= 4, "four changes")
     assert {frame.size for frame in watched.frames} == {(64, 48), (32, 80)}
     assert all(abs(frame.pixels.mean() - 90) < 2 for frame in watched.frames)
     assert watched.reconnects == []
@@ -65,8 +65,38 @@ def test_cut_off_pictures_are_counted_and_the_others_come(camera: MjpegCamera) -
     camera.mood = "broken"
     with Watched(camera.url) as watched:
         watched.more(10)
-        assert watched.source.undecodable >= 9
+        assert watched.undecodable >= 9
         assert watched.reconnects == []
+
+
+def test_pictures_are_counted_though_none_can_be_decoded(camera: MjpegCamera) -> None:
+    camera.mood = "undecodable"
+    with Watched(camera.url, QUICK) as watched:
+        watched.wait(lambda: watched.undecodable >= 5, "five of the first attempt")
+        assert watched.reconnects == []
+        watched.wait(lambda: watched.reconnects, "given up")
+        counted = watched.undecodable
+        watched.wait(lambda: watched.undecodable >= counted + 5, "five more, of the next attempt")
+    assert watched.frames == []
+
+
+def test_a_stream_that_opens_and_brings_nothing_does_not_flap(camera: MjpegCamera) -> None:
+    camera.mood = "silent"
+    with Watched(camera.url, QUICK) as watched:
+        watched.wait(lambda: len(watched.reconnects) >= 3, "three attempts")
+        told = [state for _, state, _ in watched.states]
+        assert told == [Reception.CONNECTING, Reception.STALLED, Reception.DOWN]
+        camera.mood = "good"
+        watched.wait(lambda: watched.state is Reception.OK, "well again")
+
+
+def test_a_size_that_changes_between_two_attempts_is_counted_once(camera: MjpegCamera) -> None:
+    camera.mood = "changed_meanwhile"
+    with Watched(camera.url) as watched:
+        watched.wait(lambda: watched.frames and watched.frames[-1].size == (32, 80), "frames of the new size")
+        watched.more()
+    assert {frame.size for frame in watched.frames} == {(64, 48), (32, 80)}
+    assert watched.resized == 1
 
 
 def test_basic_authentication(camera: MjpegCamera, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

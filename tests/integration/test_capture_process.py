@@ -37,7 +37,7 @@ def test_every_image_comes_once_in_order_however_slow_its_taker(tmp_path: Path, 
         assert watched.source.waits
         _wait_end(watched)
     assert _levels(watched) == [level for level in range(50) if level != 10]
-    assert watched.source.undecodable == 1
+    assert watched.undecodable == 1
     assert [frame.position_s for frame in watched.frames][:3] == [0.0, 0.1, 0.2]
     assert watched.reconnects == []
 

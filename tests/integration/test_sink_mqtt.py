@@ -94,6 +94,43 @@ def test_states_and_status_are_retained_and_detections_expire(broker: Broker) ->
     assert json.loads(got[STATE])["camera_state"] == "ok", "the last one"
 
 
+def test_what_is_retained_of_a_camera_that_is_gone_goes_too(broker: Broker) -> None:
+    """Also what an earlier process left there, and whatever of it still waits for the broker."""
+    other = "edge/gw-1/dock-4/state"
+    earlier, sink = sink_at(broker.port), sink_at(broker.port)
+    earlier.send_many([state_event(), state_event(camera="dock-4")])
+    earlier.close()
+    sink.keep_cameras(frozenset({"dock-3", "dock-4"}))
+    sink.keep_cameras(frozenset({"dock-3"}))
+    with Subscriber(broker.port) as early:
+        sink.send_many([state_event(camera="dock-4"), state_event()])
+        early.wait(lambda: len(early.texts(STATE)) == 2, "all of it")
+        assert early.texts(other)[-1] == b"", "who listens is told"
+        assert len(early.texts("edge/gw-1/dock-4/events")) == 1, "the event itself is one like others"
+    for _ in range(2):
+        with Subscriber(broker.port) as late:
+            late.wait(lambda: STATE in {message.topic for message in late.got}, "what is retained")
+            assert {message.topic for message in late.got} == {STATUS, STATE}
+        # One that keeps nothing on disk, and is told anew.
+        broker.kill()
+        broker.start()
+        until(lambda: sent(sink, detection_event(1)), "it works again")
+    sink.keep_cameras(frozenset({"dock-3", "dock-4"}))
+    sink.send(state_event(camera="dock-4"))
+    with Subscriber(broker.port) as late:
+        late.wait(lambda: len(late.got) == 3, "the camera is back")
+        assert len(late.texts(other)) == 1
+    sink.close()
+
+
+def sent(sink: MqttSink, event: bytes) -> bool:
+    try:
+        sink.send(event)
+    except OSError:
+        return False
+    return True
+
+
 def test_topics_of_ones_own(broker: Broker) -> None:
     keys = {
         "topic": "shop/{kind}/{camera}",

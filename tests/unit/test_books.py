@@ -13,6 +13,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from books import assert_books_close, assert_summaries_close, assert_valid, audited, events_of
+from edge_camera.alerts import Fired
+from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
 from edge_camera.events import EventMaker
 from edge_camera.frame import Frame, Stamp
@@ -39,12 +41,14 @@ class Bench:
             self.record.captured(self.frame(), replaced=False)
             self.record.sent()
             self.record.answered(0.02, 0.01, 1.0)
+            self.window.add(Reply(state=State.OK, model_version="1.0.0", age_s=0.02))
 
     def metrics(self) -> str:
         return generate_latest(self.registry).decode()
 
     def summary(self) -> dict[str, Any]:
-        event = self.maker.summary(1_700_000_000.0, True, State.OK, self.window.close(1.0))
+        state = self.window.state
+        event = self.maker.summary(1_700_000_000.0, True, state, self.window.close(1.0))
         (read,) = events_of([event.line()])
         return read
 
@@ -96,6 +100,30 @@ def test_what_is_counted_while_a_summary_is_made_is_in_the_next() -> None:
     bench.window._record = Busy("dock-4", bench.record.metrics)
     first, second = bench.summary(), bench.summary()
     assert (first["summary"]["captured"], second["summary"]["captured"]) == (1, 1)
+
+
+def test_a_window_without_a_question_is_not_ok_whatever_was_before_and_one_that_says_so_is_found() -> None:
+    bench = Bench()
+    bench.answered(1)
+    first, second = bench.summary(), bench.summary()
+    assert (first["state"], second["state"]) == ("ok", "no_frame")
+    with pytest.raises(AssertionError, match="ok without a question"):
+        assert_valid({**second, "state": "ok"})
+
+
+def test_ok_without_a_model_that_answered_is_found() -> None:
+    bench = Bench()
+    person = Answer(label="person", score=0.9, box=(1.0, 1.0, 2.0, 2.0))
+    reply = Reply(state=State.OK, answers=(person,), model_version="1.0.0", age_s=0.5)
+    fired = Fired(rule="night", label="person", score=0.9, since=1_700_000_000.0)
+    told = [bench.maker.detection(bench.frame(), reply), bench.maker.alert(bench.frame(), reply, fired)]
+    for event in events_of([each.line() for each in told]):
+        with pytest.raises((AssertionError, jsonschema.ValidationError)):
+            assert_valid({**event, "model_version": None})
+    with pytest.raises((AssertionError, jsonschema.ValidationError)):
+        assert_valid({**event, "answers": []})
+    with pytest.raises(AssertionError, match="an alert about nothing seen"):
+        assert_valid({**event, "answers": [{**event["answers"][0], "label": "parcel"}]})
 
 
 def test_a_failure_that_says_what_was_seen_is_found() -> None:

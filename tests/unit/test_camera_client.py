@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -90,6 +91,32 @@ def test_a_strange_answer_is_an_error_and_the_worker_goes_on(
     assert 0 < len(reply.detail) <= 300
     server.mode = "ok"
     assert client.ask(_frame()).state is State.OK
+
+
+def test_after_a_rollout_the_metadata_is_read_anew_and_the_frame_answered(
+    server: ModelServer, client: InferenceClient
+) -> None:
+    assert client.ask(_frame()).model_version == "1.0.0"
+    server.version = "2.0.0"
+    reply = client.ask(_frame())
+    assert (reply.state, reply.model_version) == (State.OK, "2.0.0")
+    assert client.ask(_frame()).state is State.OK
+    assert server.calls.count("GET /v2/models/square-detector") == 2
+
+
+def test_an_answer_is_never_read_with_another_versions_metadata_and_the_log_is_not_flooded(
+    server: ModelServer, client: InferenceClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two versions behind one address: the new one answers while the old one tells its own labels."""
+    caplog.set_level(logging.INFO)
+    server.answers_as = "2.0.0"
+    for _ in range(5):
+        reply = client.ask(_frame())
+        assert (reply.state, reply.answers, reply.model_version) == (State.ERROR, (), None)
+        assert "2.0.0" in reply.detail and "1.0.0" in reply.detail
+    server.version = "2.0.0"
+    assert client.ask(_frame()).model_version == "2.0.0"
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["model version 2.0.0"]
 
 
 def test_strange_metadata_is_an_error_and_read_again(server: ModelServer) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from edge_camera.config import read_config
+from edge_camera.source import open_video
 from edge_common.errors import StartError
 
 INFERENCE = '[inference]\nurl = "http://h:8080"\nmodel = "m"\n'
@@ -39,8 +41,22 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         pytest.param(CAMERA, ["inference", "required"], id="no inference"),
         pytest.param(
             INFERENCE.replace("http://h:8080", "h:8080") + CAMERA,
-            ["inference.url", "http://HOST:PORT", "h:8080"],
+            ["inference.url", "http://HOST:PORT", "no scheme://"],
             id="url without scheme",
+        ),
+        *(
+            pytest.param(INFERENCE.replace("http://h:8080", url) + CAMERA, ["inference.url", "http://HOST"], id=url)
+            for url in (
+                "http://ho st:8080",
+                "http://ho%zzst:8080",
+                "http://a<b>:8080",
+                "http://h:99999",
+                f"http://{'a' * 64}.x",
+                "http://a..b",
+                "http://[::1",
+                "http://h?key=x",
+                "http://h/#x",
+            )
         ),
         pytest.param(
             INFERENCE + "deadline_ms = 0\n" + CAMERA, ["inference.deadline_ms", "1 to 60000", "0"], id="deadline"
@@ -88,6 +104,25 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
             id="no credentials file",
         ),
         pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + f"credentials = '/{'x' * 300}'\n",
+            ["camera[0].credentials", "user:password", "File name too long"],
+            id="credentials name too long",
+        ),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + "credentials = 'a\\u0000'\n".replace("'", '"'),
+            ["camera[0].credentials", "not a path"],
+            id="credentials with NUL",
+        ),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "file://[abc/x.mp4"), ["camera[0].url", "file:///PATH"], id="[abc"
+        ),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "a\\u0000"), ["camera[0].url", "a video file"], id="url with NUL"
+        ),
+        pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a..b/c"), ["camera[0].url", "rtsp://HOST"], id="host"
+        ),
+        pytest.param(
             INFERENCE + CAMERA + "credentials = '/etc/hosts'\n", ["credentials", "none for"], id="credentials of a file"
         ),
         pytest.param(
@@ -100,6 +135,11 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         ),
         pytest.param(
             INFERENCE + CAMERA + "[sinks]\nmqtt = {url = 'b'}\n", ["sinks.mqtt.url", "mqtt://HOST"], id="mqtt"
+        ),
+        pytest.param(
+            INFERENCE + CAMERA + "[alert.day]\nclass = 'a'\n[alert.night]\nclass = 8\n",
+            ["alert.night.class: want a string, found 8"],
+            id="alert type",
         ),
         pytest.param(
             INFERENCE + CAMERA + "[alert.night]\nclass = 'person'\nhours = '25:00-26:00'\n",
@@ -122,3 +162,46 @@ def test_a_password_in_a_url_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="found 'rtsp'") as fault:
         read_config(_write(tmp_path, text))
     assert "hunter2" not in str(fault.value)
+
+
+@pytest.mark.parametrize("key", ["url", "candidate"])
+@pytest.mark.parametrize("url", ["http://bob:hunter2@h:80", "htp://bob:hunter2@h:80", "http://h/bob:hunter2@x"])
+def test_a_password_in_the_inference_url_is_refused_and_not_repeated(tmp_path: Path, key: str, url: str) -> None:
+    text = INFERENCE.replace("http://h:8080", url) if key == "url" else INFERENCE + f"candidate = {{url = '{url}'}}\n"
+    with pytest.raises(StartError, match="without user, password") as fault:
+        read_config(_write(tmp_path, text + CAMERA))
+    assert "hunter2" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://belt-detector:8080", "https://a.example/base/", "http://[::1]:8080", "http://10.0.0.1", "http://a_b"],
+)
+def test_addresses_of_a_service(tmp_path: Path, url: str) -> None:
+    assert read_config(_write(tmp_path, INFERENCE.replace("http://h:8080", url) + CAMERA)).inference.url == url
+
+
+def test_a_path_that_cannot_be_looked_at_is_told_when_it_is_opened(tmp_path: Path) -> None:
+    name = "/" + "x" * 300 + ".mp4"
+    camera = read_config(_write(tmp_path, INFERENCE + CAMERA.replace("clip.mp4", name))).camera[0]
+    with pytest.raises(StartError, match=r"file name too long$"):
+        open_video(camera.path)
+
+
+def test_a_path_that_may_hold_a_password_is_not_repeated() -> None:
+    with pytest.raises(StartError, match="a path with @: no such video file") as fault:
+        open_video(Path("rstp:/admin:hunter2@cam/1"))
+    assert "hunter2" not in str(fault.value)
+
+
+def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may enter every folder")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with pytest.raises(StartError, match=r"camera\[0\].credentials.*Permission denied"):
+        read_config(
+            _write(tmp_path, INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + f"credentials = '{closed}/c'\n")
+        )
+    with pytest.raises(StartError, match="permission denied"):
+        open_video(closed / "clip.mp4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -54,6 +55,40 @@ def test_the_start_is_told_and_a_second_signal_ends_at_once(tmp_path: Path, seco
             _until(process, "stopping")
             process.send_signal(second)
             assert process.wait(10) == 128 + second
+
+
+def test_a_change_told_during_the_start_is_applied_by_the_first_look(tmp_path: Path) -> None:
+    """The config is a FIFO: who has it open for writing knows that the process is about to read."""
+    text, fifo = _config(tmp_path, "http://127.0.0.1:9").read_text(), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    command = [PROGRAM, str(fifo), "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            with fifo.open("w") as config:
+                process.send_signal(signal.SIGHUP)
+                config.write(text)
+            assert "cameras dock-3, dock-4" in _until(process, "page on port")
+            fifo.write_text(text.replace("dock-4", "dock-5"))
+            assert _until(process, "new config") == "new config applied: added dock-5; removed dock-4"
+        finally:
+            process.kill()
+
+
+def test_check_reads_settings_and_config_and_opens_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.toml"
+    path.write_text('[inference]\nurl = "http://h"\nmodel = "m"\n[[camera]]\nname = "a"\nurl = "none.mp4"\n')
+    assert _check(path) == (0, "ok: config of 1 camera\n", "")
+    assert _check(path, "--viewers", "0") == (2, "", "edge-camera check: --viewers='0': must be from 1 to 64\n")
+    path.write_text(path.read_text() + "fps = 0\n")
+    wanted = "want 0.01 to 240 frames a second, found 0.0"
+    assert _check(path) == (2, "", f"edge-camera check: {path}: camera[0].fps: {wanted}\n")
+
+
+def _check(path: Path, *flags: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [PROGRAM, "check", str(path), *flags], capture_output=True, text=True, timeout=20, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def _until(process: subprocess.Popen[str], beginning: str) -> str:

@@ -173,3 +173,50 @@ def test_the_page_has_words_for_every_state_of_a_camera() -> None:
     script = files("edge_camera").joinpath("static/page.js").read_text(encoding="utf-8")
     words = script.partition("const WORDS = {")[2].partition("};")[0]
     assert {state.value for state in CameraState} == set(re.findall(r"(\w+): \"", words))
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+def test_a_process_that_is_to_end_lives_and_is_not_ready(leaving: bool) -> None:
+    http = create_app(Wall().gallery, dict, lambda: leaving).test_client()
+    assert http.get("/v2/health/live").get_json() == {"live": True}
+    ready = http.get("/v2/health/ready")
+    if leaving:
+        body = ready.get_json()
+        assert (ready.status_code, body.pop("ready"), body["code"]) == (503, False, "not_ready")
+        assert body.keys() == {"error", "code", "request_id"} and ready.headers["Retry-After"] == "1"
+    else:
+        assert (ready.status_code, ready.get_json()) == (200, {"ready": True})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        pytest.param("GET", "/status", 500, "internal", id="bug"),
+        pytest.param("GET", "/snapshot/dock-9.jpg", 404, "not_found", id="camera"),
+        pytest.param("GET", "/none", 404, "not_found", id="path"),
+        pytest.param("GET", "/stream//dock-3", 404, "not_found", id="no-redirect"),
+        pytest.param("POST", "/status", 405, "method_not_allowed", id="method"),
+    ],
+)
+def test_every_error_has_the_one_shape_and_a_bug_says_nothing_of_the_inside(
+    method: str, path: str, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> dict[str, object]:
+        raise RuntimeError("hunter2")
+
+    reply = (
+        create_app(Wall().gallery, broken).test_client().open(path, method=method, headers={"X-Request-Id": "q\u00e47"})
+    )
+    assert (reply.status_code, reply.get_json()["code"]) == (status, code)
+    assert reply.get_json().keys() == {"error", "code", "request_id"}
+    assert reply.get_json()["request_id"] == reply.headers["X-Request-Id"] == "q7"
+    assert "hunter2" not in reply.get_data(as_text=True)
+    assert ("Allow" in reply.headers) == (status == 405)
+    assert [record.getMessage() for record in caplog.records] == ["unhandled error"] * (status == 500)
+
+
+def test_an_answer_to_a_client_without_an_id_has_a_new_one_and_no_header() -> None:
+    http = Wall().http()
+    first, second = http.get("/none"), http.get("/none")
+    assert first.get_json()["request_id"] != second.get_json()["request_id"]
+    assert "X-Request-Id" not in first.headers

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 import uuid
+from array import array
 
 import numpy as np
 import pytest
@@ -17,9 +19,9 @@ from edge_camera.clocksync import clock_synced
 from edge_camera.events import Changes, new_id, timestamp
 from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import Metrics
-from edge_camera.reservoir import Reservoir
+from edge_camera.record import Record
+from edge_camera.reservoir import CAPACITY, Reservoir, percentiles
 from edge_camera.sampler import RateLimit
-from edge_camera.sinks.base import Outbox
 
 
 def test_newest_item_wins_and_the_loss_is_told() -> None:
@@ -92,6 +94,33 @@ def test_reservoir_is_exact_until_full_and_bounded_after() -> None:
     assert Reservoir().percentiles(50, 99) == [None, None]
 
 
+def test_a_full_reservoir_takes_the_memory_that_it_says() -> None:
+    tracemalloc.start()
+    try:
+        full = Reservoir()
+        for value in range(2 * CAPACITY):
+            full.add(value / 7)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < 1.1 * 168_000
+
+
+def test_percentiles_of_a_page_are_a_second_old_at_most_and_those_of_a_report_of_now() -> None:
+    record = Record("dock-3", Metrics(CollectorRegistry(), ["dock-3"], []))
+    assert record.percentiles(record.frame_age, 100.0) == [None, None, None]
+    record.answered(0.2, 0.1, 100.0)
+    assert record.percentiles(record.frame_age, 100.9) == [None, None, None]
+    assert record.percentiles(record.frame_age) == [0.2, 0.2, 0.2]
+    assert record.percentiles(record.frame_age, 101.0) == [0.2, 0.2, 0.2]
+    assert record.percentiles(record.inference, 101.0) == [0.1, 0.1, 0.1]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.floats(0, 100))
+def test_percentiles_are_numpys(values: list[float], wanted: float) -> None:
+    assert percentiles(array("d", values), wanted) == [pytest.approx(np.percentile(values, wanted))]
+
+
 def test_ids_are_uuid_version_7_and_sort_by_time() -> None:
     ids = [new_id(1_700_000_000 + i / 1000) for i in range(1000)]
     assert ids == sorted(ids)
@@ -137,37 +166,3 @@ def test_fit_shrinks_and_never_enlarges() -> None:
     small, scale = fit(wide, 200)
     assert (small.shape, scale) == ((50, 200, 3), 0.5)
     assert fit(wide, 400) == (wide, 1.0)
-
-
-class _StuckSink:
-    name = "stuck"
-
-    def __init__(self) -> None:
-        self.entered, self.open = threading.Event(), threading.Event()
-        self.lines: list[bytes] = []
-
-    def send(self, line: bytes) -> None:
-        self.entered.set()
-        self.open.wait(5)
-        if line == b"bad":
-            raise BrokenPipeError("nobody reads")
-        self.lines.append(line)
-
-
-def test_a_stuck_sink_drops_counted_and_a_failing_one_goes_on() -> None:
-    registry = CollectorRegistry()
-    sink = _StuckSink()
-    outbox = Outbox(sink, Metrics(registry, ["a"], ["stuck"]), capacity=2)
-    outbox.start()
-    outbox.put(b"1")
-    sink.entered.wait(5)
-    for line in (b"bad", b"2", b"3", b"4"):
-        outbox.put(line)
-    sink.open.set()
-    outbox.stop(5)
-    assert sink.lines == [b"1", b"2"]
-    counts = {
-        outcome: registry.get_sample_value("edge_camera_events_total", {"sink": "stuck", "outcome": outcome})
-        for outcome in ("ok", "failed", "dropped")
-    }
-    assert counts == {"ok": 2, "failed": 1, "dropped": 2}

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from books import assert_valid
 from edge_camera.alerts import Alert
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
@@ -24,7 +24,7 @@ from edge_camera.events import Changes, Event, EventMaker
 from edge_camera.frame import Frame, Stamp
 from edge_camera.live import Gallery, Screen
 from edge_camera.mailbox import Mailbox
-from edge_camera.metrics import CameraState, Metrics
+from edge_camera.metrics import CameraState, Cause, Metrics
 from edge_camera.motion import Motion
 from edge_camera.pipeline import Reader, Worker
 from edge_camera.record import Record
@@ -34,8 +34,6 @@ from edge_camera.summary import Window
 from edge_camera.turns import Turns
 from edge_camera.view import create_app
 from edge_common.errors import StartError
-
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs/event.schema.json").read_text())
 
 
 class FakeClock:
@@ -58,15 +56,16 @@ class ScriptedSource:
     clock: FakeClock
     count: int
     waits: bool = True
-    undecodable: int = 0
     broken: bool = False
+    on_undecodable: Callable[[int], None] | None = None
     fault: str = ""
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         for seq in range(self.count):
             assert not stop.is_set()
             if self.broken and seq % 10 == 9:
-                self.undecodable += 1
+                assert self.on_undecodable is not None
+                self.on_undecodable(1)
                 continue
             yield make_frame(self.clock, seq)
         if self.fault:
@@ -122,12 +121,14 @@ class Bench:
     def __post_init__(self) -> None:
         self.camera = Camera(name="dock-3", url="x.mp4", fps=self.fps, motion=self.motion, mask=self.mask)
         self.record = Record("dock-3", Metrics(self.registry, ["dock-3"], ["stdout"]))
+        self.record.enter(CameraState.CONNECTING)
         self.screen = Screen(record=self.record, quality=80)
         self.gallery = Gallery(viewers=1, stream_fps=60)
         self.gallery.screens["dock-3"] = self.screen
 
     def run(self, source: ScriptedSource, states: list[State]) -> None:
         mailbox = Mailbox[Frame]()
+        source.on_undecodable = partial(self.record.lost, Cause.DECODE)
         reader = Reader(source=source, mailbox=mailbox, record=self.record, stop=threading.Event())
         self.client = ScriptedClient(self.clock, states)
         worker = Worker(
@@ -158,7 +159,7 @@ class Bench:
         assert not thread.is_alive()
 
     def emit(self, event: Event) -> None:
-        Draft202012Validator(SCHEMA).validate(json.loads(event.line()))
+        assert_valid(json.loads(event.line()))
         self.events.append(event)
         self.gallery.note(event)
 
@@ -299,7 +300,7 @@ def test_stream_places_are_bounded_and_freed() -> None:
 def test_errors_are_json(method: str, path: str, status: int) -> None:
     reply = create_app(Bench().gallery, dict).test_client().open(path, method=method)
     assert reply.status_code == status
-    assert reply.get_json().keys() == {"error", "code"}
+    assert reply.get_json().keys() == {"error", "code", "request_id"}
 
 
 class NoTurns(Turns):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_camera.config import Config
+from edge_camera.config import Config, read_config
 from edge_camera.ingest import Difference
 from edge_camera.metrics import Reloaded
-from edge_camera.reload import LOOK_S, Reloader
+from edge_camera.reload import LOOK_S, MAX_DETAIL, Reloader
 from edge_common.errors import StartError
 
 TEXT = '[inference]\nurl = "http://a:1"\nmodel = "m"\n[[camera]]\nname = "{}"\nurl = "a.mp4"\n'
@@ -24,22 +24,25 @@ class Seen:
         self.counted: list[Reloaded] = []
         self.details: list[str] = []
         self.fault = ""
+        self.bug: Exception | None = None
         self.now = 0.0
-        self.reloader = Reloader(path, self._apply, self._tell, self.now)
+        self.reloader = Reloader(path, self.now)
 
-    def _apply(self, config: Config) -> Difference:
+    def apply(self, config: Config) -> Difference:
         if self.fault:
             raise StartError(self.fault)
+        if self.bug is not None:
+            raise self.bug
         self.names.append(config.camera[0].name)
         return Difference([config.camera[0].name], [], [])
 
-    def _tell(self, what: Reloaded, detail: str) -> None:
+    def tell_config(self, what: Reloaded, detail: str) -> None:
         self.counted.append(what)
         self.details.append(detail)
 
     def look(self) -> None:
         self.now += LOOK_S
-        self.reloader.look(self.now)
+        self.reloader.look(self.now, self)
 
 
 def test_a_change_is_applied_once_and_looked_for_at_its_own_pace(tmp_path: Path) -> None:
@@ -49,7 +52,7 @@ def test_a_change_is_applied_once_and_looked_for_at_its_own_pace(tmp_path: Path)
     seen.look()
     assert seen.names == [], "nothing has changed since the start"
     path.write_text(TEXT.format("bb"))
-    seen.reloader.look(seen.now + LOOK_S / 2)
+    seen.reloader.look(seen.now + LOOK_S / 2, seen)
     assert seen.names == []
     seen.look()
     seen.look()
@@ -80,6 +83,53 @@ def test_a_bad_config_is_refused_once_in_one_line_and_a_good_one_after_it_counts
     path.write_text(TEXT.format("others"))
     seen.look()
     assert seen.names == ["good"] and seen.counted[-1] is Reloaded.REFUSED
+
+
+def test_a_deleted_config_is_told_once_and_the_old_one_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    path.unlink()
+    for _ in range(6):
+        seen.look()
+    assert (seen.names, seen.counted) == ([], [Reloaded.REFUSED])
+    assert "no such file" in seen.details[0]
+    path.write_text(TEXT.format("a"))
+    seen.look()
+    assert seen.counted[-1] is Reloaded.APPLIED
+
+
+def test_a_fault_of_our_own_is_a_refusal_too_and_repeats_nothing_of_the_config(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    seen.bug = ValueError("http://bob:hunter2@h is none")
+    path.write_text(TEXT.format("bb"))
+    seen.look()
+    assert seen.counted == [Reloaded.REFUSED]
+    assert "ValueError at test_camera_reload.py:" in seen.details[0]
+    assert "hunter2" not in seen.details[0] + caplog.text and "\n" not in seen.details[0]
+
+
+def test_a_refusal_fits_into_an_event(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    path.write_text(TEXT.format("a") + f"speed = '{'x' * 200_000}'\n")
+    seen.look()
+    assert seen.counted == [Reloaded.REFUSED] and len(seen.details[0]) == MAX_DETAIL
+
+
+def test_a_change_before_the_first_reading_is_found_by_the_first_look(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    read_config(path)
+    path.write_text(TEXT.format("during-the-start"))
+    seen.look()
+    assert seen.names == ["during-the-start"]
 
 
 def test_a_config_map_is_changed_by_turning_a_link_over(tmp_path: Path) -> None:

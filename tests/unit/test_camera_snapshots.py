@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import pytest
 from edge_camera.answer import Answer
 from edge_camera.client import Reply, State
 from edge_camera.config import read_config
-from edge_camera.events import AlertInfo, Event, EventMaker
+from edge_camera.events import AlertInfo, Event, EventMaker, new_id
 from edge_camera.frame import Frame, Stamp
 from edge_camera.metrics import Saved
 from edge_camera.snapshots import SnapshotConfig, Snapshots
@@ -55,6 +56,45 @@ def test_even_noise_fits_and_the_folder_keeps_the_newest(tmp_path: Path) -> None
     assert all(path.stat().st_size <= 8192 for path in held) and sum(path.stat().st_size for path in held) <= 32_768
     assert (tmp_path / "s" / "mine.jpg").exists(), "what is not ours is left alone"
     assert cv2.imread(str(held[-1])) is not None
+
+
+@pytest.mark.parametrize("boot", [100.0, 4_000_000_000.0], ids=["back to 1970", "far ahead"])
+def test_the_newest_stay_whatever_the_clock_says(tmp_path: Path, boot: float) -> None:
+    config = SnapshotConfig(path=str(tmp_path), max_jpeg_bytes=4096, max_bytes=16_384)
+    earlier = [f"{new_id(1_700_000_000.0 + number)}.jpg" for number in range(4)]
+    for name in earlier:
+        (tmp_path / name).write_bytes(b"x" * 4096)
+    snapshots = Snapshots(config, lambda _: None)
+    # The clock is set right in the middle.
+    walls = [boot, boot + 1, boot + 2, 1_700_000_100.0, 1_700_000_101.0]
+    names = [f"{new_id(wall)}.jpg" for wall in walls]
+    for count, name in enumerate(names, 1):
+        snapshots._write(name, b"y" * 4096)
+        held = {path.name for path in tmp_path.iterdir()}
+        assert held == {*earlier[count:], *names[max(0, count - 4) : count]}
+
+
+class HungSnapshots(Snapshots):
+    """Hang in the first write until let go."""
+
+    entered, let_go = threading.Event(), threading.Event()
+
+    def _write(self, name: str, jpeg: bytes) -> None:
+        self.entered.set()
+        self.let_go.wait(10)
+        super()._write(name, jpeg)
+
+
+def test_pictures_that_are_left_at_the_end_are_counted(tmp_path: Path) -> None:
+    counted: list[Saved] = []
+    snapshots = HungSnapshots(SnapshotConfig(path=str(tmp_path)), counted.append)
+    for seq in range(3):
+        _take(snapshots, seq)
+    snapshots.start()
+    assert snapshots.entered.wait(10)
+    snapshots.stop(0.1)
+    assert counted == [Saved.DROPPED] * 2
+    snapshots.let_go.set()
 
 
 def test_a_folder_that_cannot_be_written_costs_pictures_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from edge_camera.client import State
-from edge_camera.events import Event
-from edge_camera.tools import counting
+from edge_camera.events import POD, ConfigInfo, Event
+from edge_camera.metrics import Reloaded
+from edge_camera.tools import counting, things
 from edge_camera.tools.analysis import Analysis, analysis, as_text
 from edge_camera.tools.canvas import RED
 from edge_camera.tools.counting import Counting
@@ -53,6 +54,66 @@ def test_ids_that_begin_anew_with_their_source_are_new_things() -> None:
     again = event(120, answers=[answer("parcel", track="1")], frame=frame)
     found, _ = _count(*later, again)
     assert _seen(found) == {("dock-3", "parcel"): 2}
+
+
+_ONE, _SEVEN = ("1", 0.5), ("7", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("answers", "want"),
+    [
+        pytest.param([_ONE, _SEVEN, _SEVEN], "7", id="most-answers-not-the-first"),
+        pytest.param([_SEVEN, _ONE, _ONE], "1", id="most-answers-not-the-best"),
+        pytest.param([_ONE, _SEVEN], "7", id="tie-second-scores-more"),
+        pytest.param([_SEVEN, _ONE], "7", id="tie-first-scores-more"),
+        pytest.param([_ONE, ("7", 0.6), _ONE, ("7", 0.3)], "1", id="tie-by-the-sum"),
+    ],
+)
+def test_a_thing_is_what_most_answers_say(answers: list[tuple[str, float]], want: str) -> None:
+    told = [event(1799 + number, answers=[answer(*one, track="1")]) for number, one in enumerate(answers)]
+    found, _ = _count(*told)
+    assert {label: seen for (_, label), seen in _seen(found).items() if seen} == {want: 1}
+    # In the hour in which it came, whenever its class was settled.
+    assert [(row.hour, row.label, row.seen) for row in found.hours] == [("2026-11-20T21:00Z", want, 1)]
+    by_label = {row.label: row.answers for row in found.classes}
+    assert by_label == {label: [name for name, _ in answers].count(label) for label in by_label}
+
+
+def test_things_that_are_given_up_are_counted_once_by_what_was_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(things, "MAX_THINGS", 2)
+    told = [[("1", "7")], [("1", "1")], [("1", "1"), ("2", "2")], [("3", "3"), ("4", "4")], [("4", "5"), ("4", "5")]]
+    events = [
+        event(number, answers=[answer(label, track=track) for track, label in one]) for number, one in enumerate(told)
+    ]
+    count = Counting(GAP)
+    for one in events:
+        count.add(one.line())
+        assert all(len(camera.things) <= 2 for camera in count.cameras.values())
+    count.finish()
+    assert _seen(analysis("spool", count, GAP)) == {
+        ("dock-3", label): seen for label, seen in {"1": 1, "2": 1, "3": 1, "4": 0, "5": 1, "7": 0}.items()
+    }
+
+
+def test_a_thing_that_wavers_between_many_classes_keeps_the_strongest() -> None:
+    labels = ["a", "a", "a", *(f"class-{number}" for number in range(100)), "a", "b", "b"]
+    found, _ = _count(event(0, answers=[answer(label, track="1") for label in labels]))
+    assert {label: seen for (_, label), seen in _seen(found).items() if seen} == {"a": 1}
+    thing = things.Thing(at(0), "a", 0.5)
+    for number in range(1000):
+        thing.answer(f"class-{number}", 0.5)
+    assert len(thing) == things.MAX_LABELS
+
+
+def test_the_process_itself_is_no_camera_with_gaps() -> None:
+    told = event(600, kind="state", camera=POD, config=ConfigInfo(outcome=Reloaded.APPLIED, detail="added dock-4"))
+    found, _ = _count(event(0), told, event(10))
+    assert ([row.camera for row in found.cameras], found.events, found.pod_events) == (["dock-3"], 3, 1)
+    assert found.cameras[0].gap_count == 0
+    assert "events of the process itself: 1\n" in as_text(found) and POD not in as_text(found)
+    alone, _ = _count(told)
+    assert (alone.cameras, as_text(alone)) == ([], "events of the process itself: 1\n\nno gap over 30 s\n")
+    assert counting.POD == POD
 
 
 def test_answers_about_the_whole_frame_count_each_time() -> None:
@@ -201,5 +262,5 @@ def test_the_document_is_json_with_these_keys() -> None:
     found, _ = _count(event(0, answers=[answer("parcel")]))
     document = json.loads(msgspec.json.encode(found))
     assert document.keys() == {
-        "spool", "events", "unreadable", "left_out", "gap_over_s", "cameras", "classes", "hours",
+        "spool", "events", "pod_events", "unreadable", "left_out", "gap_over_s", "cameras", "classes", "hours",
     }  # fmt: skip

@@ -7,15 +7,17 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge_camera.config import Sinks
 from edge_camera.events import Event
 from edge_camera.main import main
 from edge_camera.sinks.base import Sink
 from edge_camera.spool.outbox import Undeliverable, Unfinished
 from edge_camera.tools.parser import moment
 from edge_camera.tools.replay import KINDS
-from edge_camera.tools.send import Sender, send
+from edge_camera.tools.send import Sender, read_sinks, send
 from edge_common.errors import StartError
 from spool_support import Bench
 from tools_support import SCHEMA, event, spooled
@@ -156,6 +158,33 @@ def test_every_sink_gets_every_event_and_a_refusal_is_told(spool: Path, capsys: 
     assert not send(read_all(spool), [_sender(one)[0], _sender(two)[0]])
     assert (one.got, two.got) == (_is(0, 1, 2, 3, 4, 5), _is(1, 2, 3, 4, 5))
     assert "delivered: one 6, two 5 (refused 1)" in capsys.readouterr().err
+
+
+# A value for every key of [sinks]; a key of edge_camera.config.Sinks that is missing here fails the test.
+_TABLES = {
+    "stdout": "true",
+    "mqtt": '{url = "mqtt://broker"}',
+    "webhook": '{url = "http://receiver/"}',
+    "file": '{path = "FOLDER/events.jsonl", keep = 2}',
+    "spool": '{path = "FOLDER/spool", fsync = "event"}',
+    "snapshots": '{path = "FOLDER/pictures", send = true}',
+}
+
+
+@pytest.mark.parametrize("key", [field.name for field in msgspec.structs.fields(Sinks)])
+def test_to_takes_every_key_of_a_pods_sinks(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "cameras.toml"
+    lines = [f"{name} = {_TABLES[name]}\n" for name in sorted({"stdout", key})]
+    path.write_text("[sinks]\n" + "".join(lines).replace("FOLDER", str(tmp_path)))
+    assert {sink.name for sink in read_sinks(path)} == {"stdout"} | ({key} & {"mqtt", "webhook", "file"})
+
+
+@pytest.mark.parametrize("key", ["snapshot", "web-hook"])
+def test_to_refuses_a_key_that_no_pod_knows(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "cameras.toml"
+    path.write_text(f"[sinks]\nstdout = true\n{key} = {{}}\n")
+    with pytest.raises(StartError, match=key):
+        read_sinks(path)
 
 
 def test_ids_and_times_of_events_stay(spool: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -97,6 +97,9 @@ def test_states_tell_what_is_known_and_do_not_flicker() -> None:
     assert report.silent() is Reception.STALLED
     assert report.ended(had_frames=True) is Reception.STALLED
     assert report.ended(had_frames=False) is Reception.DOWN
+    assert report.silent() is Reception.DOWN
+    assert report.frame() is Reception.OK
+    assert report.silent() is Reception.STALLED
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a sink may say about part of a batch, and what becomes of the rest: with the spool and without it."""
+"""What a sink may say about part of a batch, and what becomes of the rest."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
-from edge_camera.metrics import Delivery, Metrics
-from edge_camera.sinks.base import Outbox
+from edge_camera.metrics import Delivery
 from edge_camera.spool.outbox import SpooledOutbox, Undeliverable, Unfinished
 from spool_support import Bench, line
 
@@ -61,15 +58,3 @@ def test_what_was_taken_of_a_batch_is_not_sent_again(tmp_path: Path) -> None:
     assert sum(size for size in sink.batches) < 40, "no batch from its beginning again"
     assert bench.open().reader("part").next(9) == [], "all of it is acknowledged"
     bench.spool.close()
-
-
-def test_without_a_spool_a_refusal_is_a_failure_and_the_next_event_goes_on() -> None:
-    sink, metrics = PartSink(), Metrics(CollectorRegistry(), ["dock-3"], ["part"])
-    box = Outbox(sink, metrics)
-    box.start()
-    for number in range(8):
-        box.put(line(number))
-    box.stop(WAIT_S)
-    assert sink.lines == [line(number) for number in range(8) if number != 5]
-    told = {what: metrics.events.labels("part", what.value)._value.get() for what in Delivery}
-    assert told == {Delivery.OK: 7, Delivery.FAILED: 1, Delivery.DROPPED: 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -133,24 +134,76 @@ def test_a_torn_tail_is_cut_and_counted(tmp_path: Path) -> None:
     bench.spool.close()
 
 
-def test_another_programs_format_is_left_alone_and_counted(tmp_path: Path) -> None:
+def _of_another_program(path: Path) -> bytes:
+    content = bytearray(path.read_bytes())
+    content[7] = VERSION + 1
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def test_another_programs_format_is_kept_until_it_is_too_old(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     old = bench.fill(40)
     bench.spool.close()
     path = bench.files("low")[1]
-    content = bytearray(path.read_bytes())
-    content[7] = VERSION + 1
-    path.write_bytes(content)
+    content = _of_another_program(path)
+    os.utime(path, (bench.clock.wall - 1000, bench.clock.wall - 1000))
     bench.open()
     assert bench.tally.faults == {Fault.VERSION: 1}
     bench.spool.append(b"new", "low")
     got = bench.read()
     assert got[-1] == b"new"
     assert 0 < len(got) < len(old)
-    bench.clock.advance(2 * bench.config.ttl_s)
+    # A clock that jumps ages nothing.
+    bench.clock.wall += 50 * 365 * 86_400.0
+    bench.clock.advance(bench.config.ttl_s - 1001)
+    bench.fill(20, start=40)
     bench.spool.tick()
-    assert path.read_bytes() == bytes(content)
-    assert bench.spool.stats().bytes == path.stat().st_size, "it counts for the cap"
+    assert path.read_bytes() == content
+    assert bench.spool.stats().bytes == sum(one.stat().st_size for one in bench.files()), "it counts for the cap"
+    bench.tally.drops.clear()
+    bench.clock.advance(11)
+    bench.spool.tick()
+    assert not path.exists()
+    assert bench.tally.drops == {("low", Loss.AGE): 1}
+    assert bench.spool.stats().bytes == sum(one.stat().st_size for one in bench.files())
+    bench.spool.close()
+
+
+def test_another_programs_segments_do_not_take_the_spool_away(tmp_path: Path) -> None:
+    """After a rollback: half of the room is the spool's again as soon as it needs it."""
+    bench = Bench(tmp_path, max_bytes=8192)
+    bench.fill(200, "high")
+    bench.spool.close()
+    theirs = bench.files("high")
+    for path in theirs:
+        _of_another_program(path)
+    assert sum(path.stat().st_size for path in theirs) > 7000
+    bench.open()
+    bench.tally.drops.clear()
+    mine = bench.fill(200, "low")
+    left = [path for path in theirs if path.exists()]
+    assert 2048 < sum(path.stat().st_size for path in left) <= 4096, "however important theirs were"
+    lost = bench.tally.drops["low", Loss.CAP]
+    assert bench.tally.drops == {("high", Loss.CAP): len(theirs) - len(left), ("low", Loss.CAP): lost}
+    assert bench.read() == mine[lost:] and len(mine) - lost > 20
+    assert bench.spool.stats().bytes == sum(one.stat().st_size for one in bench.files()) <= 8192
+    bench.spool.close()
+
+
+def test_another_programs_segment_goes_where_nothing_else_makes_room(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=4096)
+    bench.fill(10, "low")
+    bench.spool.close()
+    (theirs,) = bench.files("low")
+    _of_another_program(theirs)
+    bench.open()
+    bench.fill(20, "high")
+    assert theirs.exists()
+    high = bench.files("high")
+    bench.spool.append(line(0, 3900), "low")
+    assert not theirs.exists() and bench.files("high") == high
+    assert bench.tally.drops["low", Loss.CAP] == 1
     bench.spool.close()
 
 

@@ -196,6 +196,35 @@ def test_when_the_disk_hangs_events_are_dropped_and_counted(tmp_path: Path) -> N
     house.box.stop(5)
 
 
+class HungDisk(Disk):
+    """Takes the lock and no write until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.let_go = threading.Event(), threading.Event()
+
+    def write(self, fd: int, data: bytes) -> None:
+        self.entered.set()
+        self.let_go.wait(WAIT_S)
+        super().write(fd, data)
+
+
+def test_what_a_hung_disk_has_not_taken_at_the_end_is_counted(tmp_path: Path) -> None:
+    disk = HungDisk()
+    house = House(tmp_path, ListSink(), disk=disk, capacity=4)
+    house.box.start()
+    house.box.put(line(0), "high")
+    assert disk.entered.wait(WAIT_S)
+    for number in range(1, 6):
+        house.box.put(line(number), "low")
+    house.box.stop(0.2)
+    house.box.put(line(6), "normal")
+    assert house.bench.tally.drops == {("high", Loss.QUEUE): 1, ("low", Loss.QUEUE): 5, ("normal", Loss.QUEUE): 1}
+    disk.let_go.set()
+    house.box._thread.join(WAIT_S)
+    assert not house.box._thread.is_alive()
+    house.bench.spool.close()
+
+
 @pytest.mark.parametrize(("failures", "longest"), [(1, 0.5), (2, 1.0), (7, 30.0), (100_000, 30.0)])
 def test_waits_grow_to_half_a_minute(tmp_path: Path, failures: int, longest: float) -> None:
     house = House(tmp_path, ListSink())

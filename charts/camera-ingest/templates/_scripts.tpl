@@ -1,19 +1,4 @@
-{{/* What the preflight and the test run with the image's own Python: slim images have no shell and no curl. */}}
-
-{{- define "camera-ingest.checkScript" -}}
-import os, sys
-from pathlib import Path
-from edge_camera.config import read_config
-from edge_camera.settings import Settings
-from edge_common.errors import StartError
-from edge_common.settings import load_settings
-try:
-    load_settings(Settings, os.environ)
-    cameras = read_config(Path(sys.argv[1])).camera
-except StartError as exc:
-    sys.exit(f"edge-camera: {exc}")
-print(f"ok: config of {len(cameras)} cameras")
-{{- end }}
+{{/* What the test runs with the image's own Python: slim images have no shell and no curl. */}}
 
 {{- define "camera-ingest.askScript" -}}
 import json, sys, time, urllib.request

@@ -34,11 +34,6 @@ class AdaptiveRate:
         self._cut: float | None = None
         self.fps = fps
 
-    @property
-    def slowed(self) -> bool:
-        """True while the rate is below the full one."""
-        return self.fps < self._full
-
     def note(self, state: State, now: float) -> float:
         """Take in how one question ended; return the rate from now on (frames a second). `now` is monotonic."""
         since = 0.0 if self._noted is None else min(max(now - self._noted, 0.0), _LONGEST_S)

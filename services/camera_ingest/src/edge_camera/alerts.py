@@ -68,14 +68,28 @@ class Rules:
     """Judge one camera's answers; for use by one thread. `interval_s` is the time between its frames.
 
     Only answered frames go in: a failed question shows nothing, and breaks a sight off when it lasts over the gap.
+    The caller says that a picture is still only while its last question was answered.
     """
 
     def __init__(self, alerts: Mapping[str, Alert], interval_s: float = 0.0) -> None:
-        self._rules = [_Rule(name, alert) for name, alert in alerts.items()]
-        self.pace(interval_s)
+        self._rules: list[_Rule] = []
+        self._interval_s = interval_s
+        self.change(alerts)
+
+    def change(self, alerts: Mapping[str, Alert]) -> None:
+        """Judge by `alerts` from now on; may be called by another thread.
+
+        A rule that is the same in both goes on with what it has seen and when it fired.
+        """
+        kept = {rule.name: rule for rule in self._rules if alerts.get(rule.name) == rule.alert}
+        rules = [kept.get(name) or _Rule(name, alert) for name, alert in alerts.items()]
+        for rule in rules:
+            rule.pace(self._interval_s)
+        self._rules = rules
 
     def pace(self, interval_s: float) -> None:
         """From now on answered frames are `interval_s` apart, as the adaptive rate has it."""
+        self._interval_s = interval_s
         for rule in self._rules:
             rule.pace(interval_s)
 
@@ -94,7 +108,7 @@ class _Rule:
     """One rule's memory: since and until when its class was seen, with what score, and when it fired."""
 
     def __init__(self, name: str, alert: Alert) -> None:
-        self._name, self._alert = name, alert
+        self.name, self.alert = name, alert
         self._gap_s = alert.gap_s
         self._hours = Hours(alert.hours, alert.timezone)
         self._began: float | None = None
@@ -105,10 +119,10 @@ class _Rule:
         self._fired: float | None = None
 
     def pace(self, interval_s: float) -> None:
-        self._gap_s = max(self._alert.gap_s, _GAP_FRAMES * interval_s)
+        self._gap_s = max(self.alert.gap_s, _GAP_FRAMES * interval_s)
 
     def update(self, answers: Sequence[Answer], now: float, wall: float) -> Fired | None:
-        alert = self._alert
+        alert = self.alert
         scores = [each.score for each in answers if each.label == alert.label and each.score >= alert.min_score]
         self._there = bool(scores)
         if scores:
@@ -124,13 +138,13 @@ class _Rule:
         if self._began is None or now - self._seen > self._gap_s:
             self._began = now
         self._seen = now
-        alert = self._alert
+        alert = self.alert
         cooling = self._fired is not None and now - self._fired < alert.cooldown_s
         if cooling or now - self._began < alert.for_s or not self._hours.hold(wall):
             return None
         self._fired = now
         since = wall - (now - self._began)
-        return Fired(rule=self._name, label=alert.label, score=self._score, since=since, snapshot=alert.snapshot)
+        return Fired(rule=self.name, label=alert.label, score=self._score, since=since, snapshot=alert.snapshot)
 
 
 class Hours:

@@ -28,6 +28,10 @@ def connection_pool(url: str) -> urllib3.HTTPConnectionPool:
 
 
 class _Bounded(HTTPConnection):
+    def __str__(self) -> str:
+        """As urllib3's errors have it; without it they show this class."""
+        return f"{self.host}:{self.port}"
+
     def connect(self) -> None:
         began = time.monotonic()
         super().connect()

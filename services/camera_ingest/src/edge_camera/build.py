@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import cv2
 from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
@@ -23,12 +24,12 @@ from edge_camera.ingest import Fanout, Ingest
 from edge_camera.lane import Lane
 from edge_camera.live import Gallery, Screen
 from edge_camera.mailbox import Mailbox
-from edge_camera.metrics import CameraState, Metrics
+from edge_camera.metrics import CameraState, Cause, Metrics
 from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
 from edge_camera.settings import Settings
 from edge_camera.sight import Sight
-from edge_camera.sinks.make import close_sinks, make_sinks
+from edge_camera.sinks.make import close_sinks, keep_cameras, make_sinks
 from edge_camera.snapshots import Snapshots
 from edge_camera.source import FileSource, Source, open_video
 from edge_camera.spooled import open_spool, outlets
@@ -66,11 +67,12 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
     metrics = Metrics(registry, [camera.name for camera in config.camera], [sink.name for sink in sinks])
     gallery = Gallery(settings.viewers, settings.stream_fps)
     spool = open_spool(config.sinks.spool, metrics, clock)
-    fanout = Fanout(gallery.note, outlets(sinks, spool, metrics))
+    keep_cameras(sinks, {POD, *(camera.name for camera in config.camera)})
+    fanout = Fanout(gallery.note, outlets(sinks, spool, metrics, clock))
     snapshots = None
     if config.sinks.snapshots is not None:
         snapshots = Snapshots(config.sinks.snapshots, lambda what: metrics.snapshots.labels(what.value).inc())
-    lanes = Lanes(settings, metrics, gateway, gallery, fanout, clock, answers, snapshots)
+    lanes = Lanes(settings, metrics, gateway, fanout, clock, answers, snapshots)
     for camera in config.camera:
         lanes.check(camera)
     cap = None if config.sinks.spool is None else config.sinks.spool.max_bytes
@@ -80,7 +82,8 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
         max_bytes=cap,
         stats=None if spool is None else spool.stats,
     )
-    page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic(), deliveries))
+    leaving = threading.Event()
+    page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic(), deliveries), leaving.is_set)
     scrape = make_wsgi_app(registry, disable_compression=True)
     return Ingest(
         config=config,
@@ -91,7 +94,9 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
         pod=EventMaker(gateway, POD, config.inference.model),
         clock=clock,
         snapshots=snapshots,
+        keep_cameras=lambda names: keep_cameras(sinks, {POD, *names}),
         close_sinks=lambda: close_sinks(sinks),
+        leaving=leaving,
         servers=[
             Server(
                 page, settings.host, settings.port, threads=settings.viewers + _PAGE_THREADS, stop_timeout_s=_STOP_S
@@ -109,16 +114,16 @@ class Lanes:
         settings: Settings,
         metrics: Metrics,
         gateway: str,
-        gallery: Gallery,
         fanout: Fanout,
         clock: Clock,
         answers: AnswersFile | None,
         snapshots: Snapshots | None,
     ) -> None:
         self._settings, self._metrics = settings, metrics
-        self._gateway, self._gallery, self._fanout = gateway, gallery, fanout
+        self._gateway, self._fanout = gateway, fanout
         self._clock, self._answers, self._snapshots = clock, answers, snapshots
-        self._turns: dict[Inference, Turns] = {}
+        # Gone with the last lane that asks so.
+        self._turns: WeakValueDictionary[Inference, Turns] = WeakValueDictionary()
 
     def check(self, camera: Camera) -> None:
         """Raise StartError for a file that cannot be opened: unlike a camera, it will not come back."""
@@ -131,14 +136,12 @@ class Lanes:
         capture.release()
 
     def make(self, inference: Inference, alerts: Mapping[str, Alert], camera: Camera) -> Lane:
-        """Return the lane of `camera`; its screen joins the gallery."""
-        if inference not in self._turns:
-            self._turns = {inference: Turns(inference.max_in_flight)}
+        """Return the lane of `camera`; nothing else changes by that."""
+        turns = self._turns.setdefault(inference, Turns(inference.max_in_flight))
         halt, deadline_s = threading.Event(), inference.deadline_ms / 1000
         record = Record(camera.name, self._metrics)
         mailbox = Mailbox[Frame]()
         screen = Screen(record=record, quality=self._settings.jpeg_quality, model=inference.model)
-        self._gallery.screens[camera.name] = screen
         reader = Reader(source=self._source(camera, record), mailbox=mailbox, record=record, stop=halt)
         shadow = self._shadow(inference, camera)
         watchers: list[Watcher] = [screen.show]
@@ -148,7 +151,7 @@ class Lanes:
             mailbox=mailbox,
             record=record,
             sight=Sight(camera, alerts, record, adapts=not reader.source.waits),
-            turns=self._turns[inference],
+            turns=turns,
             deadline_s=deadline_s,
             # A file read as fast as it is answered skips nothing.
             newest=not reader.source.waits,
@@ -163,19 +166,34 @@ class Lanes:
             snapshots=self._snapshots,
         )
         drain_s = deadline_s * _DRAIN_FACTOR + _DRAIN_MORE_S
-        return Lane(camera=camera, reader=reader, worker=worker, halt=halt, drain_s=drain_s, shadow=shadow)
+        return Lane(
+            camera=camera, reader=reader, worker=worker, screen=screen, halt=halt, drain_s=drain_s, shadow=shadow
+        )
 
     def _source(self, camera: Camera, record: Record) -> Source:
         kind, fast = kind_of(camera.url), camera.speed == "fast"
+
+        def undecodable(count: int) -> None:
+            record.lost(Cause.DECODE, count)
+
         if kind is None:
-            return FileSource(camera=camera.name, path=camera.path, clock=self._clock, loop=camera.loop, fast=fast)
+            return FileSource(
+                camera=camera.name,
+                path=camera.path,
+                clock=self._clock,
+                on_undecodable=undecodable,
+                loop=camera.loop,
+                fast=fast,
+            )
         return CaptureSource(
             camera=camera.name,
             url=camera.url,
             kind=kind,
             clock=self._clock,
-            on_state=lambda state, _reason: record.enter(CameraState(state.value)),
+            on_state=lambda state, why: record.enter(CameraState(state.value), "" if why is None else why.value),
             on_reconnect=lambda _reason: self._metrics.reconnects.labels(camera.name).inc(),
+            on_undecodable=undecodable,
+            on_resized=lambda: self._metrics.resized.labels(camera.name).inc(),
             settings=camera.capture,
             credentials=None if camera.credentials is None else Path(camera.credentials),
             loop=camera.loop,

@@ -73,7 +73,7 @@ class InferenceClient:
         self._max_side = max_side
         self._clock = clock
         self._card: Card | None = None
-        self._version: str | None = None
+        self._told = ""
 
     def prepare(self) -> None:
         """Connect and read the model's metadata, so that the first frame need not wait for it; may fail."""
@@ -120,7 +120,10 @@ class InferenceClient:
     def _read_card(self, left_s: float) -> Card:
         body, _ = self._call("GET", self._path, left_s, {}, [])
         card = read_card(body)
-        log.info("model version %s: asking for %s", card.version, ", ".join(card.outputs))
+        # Read anew at every misfit, so told only when it says something new.
+        if card.version != self._told:
+            log.info("model version %s: asking for %s", card.version, ", ".join(card.outputs))
+        self._told = card.version
         return card
 
     def _infer(self, card: Card, frame: Frame) -> tuple[str, list[Answer]]:
@@ -128,11 +131,12 @@ class InferenceClient:
         headers, parts = encode_request(card, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8))
         body, json_length = self._call("POST", self._path + "/infer", self._left(frame), headers, parts)
         version, outputs = decode_reply(body, json_length)
-        if version not in {card.version, self._version}:
+        if version != card.version:
             # A rollout happened behind the address, and the new version may have other labels.
             self._card = None
             card = self._known_card(frame)
-        self._version = version
+        if version != card.version:
+            raise AnswerError(f"version {version} answered, but the metadata is of version {card.version}")
         return version, read_answers(card, outputs, scale, frame.size)
 
     def _call(

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from edge_camera.alerts import Alert
 from edge_camera.capture.messages import Kind
-from edge_camera.capture.spec import Capture, capture_faults, kind_of, url_fault
+from edge_camera.capture.spec import Capture, capture_faults, kind_of, path_of, url_fault
 from edge_camera.health import HealthConfig
 from edge_camera.mask import faults as mask_faults
 from edge_camera.motion import Motion
 from edge_camera.sinks.file_config import FileConfig
 from edge_camera.sinks.make import sink_faults
 from edge_camera.sinks.mqtt_config import MqttConfig
+from edge_camera.sinks.secrets import secret_fault, shown, user_password
 from edge_camera.sinks.webhook_config import WebhookConfig
 from edge_camera.snapshots import SnapshotConfig
 from edge_camera.spool.config import SpoolConfig, spool_faults
+from edge_camera.urls import is_service
 from edge_common.errors import StartError
 from edge_common.tomlfile import read_toml
 
@@ -27,6 +28,7 @@ from edge_common.tomlfile import read_toml
 MAX_CONFIG_BYTES = 256 * 1024
 # One process reads at most this many cameras: two threads each.
 MAX_CAMERAS = 64
+_SERVICE = "http://HOST:PORT, without user, password or query"
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -69,8 +71,7 @@ class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def path(self) -> Path:
         """The file of a `file` source."""
-        parts = urlsplit(self.url)
-        return Path(unquote(parts.path)) if parts.scheme == "file" else Path(self.url)
+        return path_of(self.url)
 
 
 class Sinks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,14 +132,14 @@ def _faults(config: Config) -> list[tuple[str, str, object]]:
 
 def _inference_faults(inference: Inference) -> list[tuple[str, str, object]]:
     checks = [
-        (_is_http(inference.url), "inference.url", "http://HOST:PORT", inference.url),
+        (is_service(inference.url), "inference.url", _SERVICE, shown(inference.url)),
         (bool(_LABEL.fullmatch(inference.model)), "inference.model", "an RFC 1123 label", inference.model),
         (1 <= inference.deadline_ms <= 60_000, "inference.deadline_ms", "1 to 60000", inference.deadline_ms),
         (1 <= inference.max_in_flight <= 64, "inference.max_in_flight", "1 to 64", inference.max_in_flight),
     ]
     if (candidate := inference.candidate) is not None:
         checks += [
-            (_is_http(candidate.url), "inference.candidate.url", "http://HOST:PORT", candidate.url),
+            (is_service(candidate.url), "inference.candidate.url", _SERVICE, shown(candidate.url)),
             (candidate.mode in {"shadow", "split"}, "inference.candidate.mode", "shadow or split", candidate.mode),
             (0 <= candidate.share <= 1, "inference.candidate.share", "0 to 1", candidate.share),
         ]
@@ -160,8 +161,8 @@ def _camera_faults(camera: Camera) -> list[tuple[str, str, object]]:
     if camera.credentials is not None:
         if kind_of(camera.url) not in {Kind.RTSP, Kind.MJPEG}:
             faults.append(("credentials", "none for this kind of url", str(camera.credentials)))
-        elif not Path(camera.credentials).is_file():
-            faults.append(("credentials", "a file that holds user:password", f"no such file {camera.credentials}"))
+        else:
+            faults += secret_fault("credentials", camera.credentials, user_password, "a file that holds user:password")
     faults += [(f"capture.{key}", wanted, found) for key, wanted, found in capture_faults(camera.capture)]
     return faults + mask_faults(camera.mask) + camera.motion.faults() + camera.health.faults()
 
@@ -170,11 +171,3 @@ def _scheme(url: str) -> str:
     """Return the URL's scheme, "" for a plain path. Only this is ever shown: a URL can hold a password."""
     head, separator, _ = url.partition(":")
     return head.lower() if separator and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.]*", head) else ""
-
-
-def _is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

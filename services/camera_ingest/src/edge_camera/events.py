@@ -84,7 +84,7 @@ class ConfigInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One event; fields without a meaning for a kind are null, the last four are there for their kind only."""
+    """One event; fields without a meaning for a kind are null, the last five are there for their kind only."""
 
     id: str
     gateway: str
@@ -101,6 +101,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     summary: Summary | msgspec.UnsetType = msgspec.UNSET
     camera_state: CameraState | msgspec.UnsetType = msgspec.UNSET
+    reason: str | msgspec.UnsetType = msgspec.UNSET
     alert: AlertInfo | msgspec.UnsetType = msgspec.UNSET
     config: ConfigInfo | msgspec.UnsetType = msgspec.UNSET
 
@@ -157,11 +158,11 @@ class EventMaker:
             priority=priority,
         )
 
-    def camera_state(self, wall: float, synced: bool, entered: CameraState) -> Event:
-        """The camera has entered a state; while its source gives frames, `state` is ok."""
+    def camera_state(self, wall: float, synced: bool, entered: CameraState, reason: str = "") -> Event:
+        """The camera has entered a state, for a `reason` where it has one; while frames come, `state` is ok."""
         gone = entered in {CameraState.CONNECTING, CameraState.STALLED, CameraState.DOWN}
         event = self._bare("state", State.NO_FRAME if gone else State.OK, wall, synced, "high")
-        return msgspec.structs.replace(event, camera_state=entered)
+        return msgspec.structs.replace(event, camera_state=entered, reason=reason or msgspec.UNSET)
 
     def config(self, wall: float, synced: bool, outcome: Reloaded, detail: str) -> Event:
         """A changed config was applied, or refused and the old one goes on."""
@@ -169,7 +170,7 @@ class EventMaker:
         return msgspec.structs.replace(self._bare("state", State.OK, wall, synced, "high"), config=info)
 
     def summary(self, wall: float, synced: bool, state: State, summary: Summary) -> Event:
-        """What the camera did in the window that ends at `wall`; `state` is how its last frame ended."""
+        """What the camera did in the window that ends at `wall`; `state` is how its last question ended."""
         event = self._bare("summary", state, wall, synced, "normal")
         return msgspec.structs.replace(event, summary=summary)
 

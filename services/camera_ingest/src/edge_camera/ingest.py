@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -19,7 +20,7 @@ from edge_common.clock import Clock
 from edge_common.errors import StartError
 from edge_common.server import Server
 
-# After a stop, sinks have this long to get rid of what is queued.
+# After a stop, all sinks together have this long to get rid of what is queued, and the pictures, too.
 FLUSH_S = 5.0
 
 
@@ -29,6 +30,10 @@ class Outlet(Protocol):
     def start(self) -> None: ...
 
     def put(self, line: bytes, priority: str, /) -> None: ...
+
+    def finish(self) -> None:
+        """Take no more, and begin to end."""
+        ...
 
     def stop(self, timeout_s: float) -> None: ...
 
@@ -53,15 +58,21 @@ class LaneMaker(Protocol):
         """Raise StartError when the camera cannot be made."""
         ...
 
-    def make(self, inference: Inference, alerts: Mapping[str, Alert], camera: Camera) -> Lane: ...
+    def make(self, inference: Inference, alerts: Mapping[str, Alert], camera: Camera) -> Lane:
+        """Return a lane that does not run yet; nothing else has changed, whatever is raised."""
+        ...
 
 
 class Difference(NamedTuple):
-    """Names of the cameras that a new config has added, changed (stopped and started) and removed."""
+    """Names of the cameras that a new config has added, changed (stopped and started) and removed.
+
+    `rules`: of the alert rules that came, went or are others; running cameras go on with the new ones.
+    """
 
     added: list[str]
     changed: list[str]
     removed: list[str]
+    rules: Sequence[str] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,14 +87,16 @@ class Ingest:
     servers: list[Server]
     pod: EventMaker
     clock: Clock
+    keep_cameras: Callable[[Iterable[str]], None]
     close_sinks: Callable[[], None]
+    leaving: threading.Event
     snapshots: Snapshots | None = None
     lanes: dict[str, Lane] = field(default_factory=dict)
 
     def start(self) -> None:
         """Listen, then read: whoever waits for the health endpoint finds the page complete."""
         for camera in self.config.camera:
-            self.lanes[camera.name] = self.maker.make(self.config.inference, self.config.alert, camera)
+            self._take(self.maker.make(self.config.inference, self.config.alert, camera))
         for server in self.servers:
             server.start()
         for outbox in self.fanout.outboxes:
@@ -106,28 +119,38 @@ class Ingest:
         """
         if config.sinks != self.config.sinks:
             raise StartError("sinks: want those of the start, found others; restart the process to change them")
-        shared = (config.inference, config.alert) == (self.config.inference, self.config.alert)
+        shared = config.inference == self.config.inference
         wanted = {camera.name: camera for camera in config.camera}
         stale = [name for name, lane in self.lanes.items() if not shared or wanted.get(name) != lane.camera]
         fresh = [camera for name, camera in wanted.items() if name in stale or name not in self.lanes]
         for camera in fresh:
             self.maker.check(camera)
+        # Before the old ones end: whatever cannot be made leaves everything as it was.
+        made = [self.maker.make(config.inference, config.alert, camera) for camera in fresh]
         difference = Difference(
             added=[camera.name for camera in fresh if camera.name not in self.lanes],
             changed=[name for name in stale if name in wanted],
             removed=[name for name in stale if name not in wanted],
+            rules=_differing(self.config.alert, config.alert),
         )
         _end(self.lanes.pop(name) for name in stale)
+        for lane in self.lanes.values():
+            lane.worker.sight.judge_by(config.alert)
         for name in difference.removed:
             self.gallery.screens.pop(name, None)
             self.metrics.remove_camera(name)
+        self.keep_cameras(wanted)
         for name in difference.added:
             self.metrics.add_camera(name)
-        for camera in fresh:
-            lane = self.lanes[camera.name] = self.maker.make(config.inference, config.alert, camera)
-            lane.start()
         self.config = config
+        for lane in made:
+            self._take(lane)
+            lane.start()
         return difference
+
+    def _take(self, lane: Lane) -> None:
+        self.lanes[lane.camera.name] = lane
+        self.gallery.screens[lane.camera.name] = lane.screen
 
     @property
     def records(self) -> list[Record]:
@@ -139,16 +162,24 @@ class Ingest:
         return all(lane.ended() for lane in self.lanes.values())
 
     def stop(self) -> None:
-        """Read no more, finish the frames in hand, flush the sinks, close the listeners."""
+        """Be ready no more, read no more, finish the frames in hand, flush the sinks, close the listeners."""
+        self.leaving.set()
         _end(self.lanes.values())
+        end = self.clock.monotonic() + FLUSH_S
         for outbox in self.fanout.outboxes:
-            outbox.stop(FLUSH_S)
+            outbox.finish()
+        for outbox in self.fanout.outboxes:
+            outbox.stop(end - self.clock.monotonic())
         self.close_sinks()
         if self.snapshots is not None:
-            self.snapshots.stop(FLUSH_S)
+            self.snapshots.stop(end - self.clock.monotonic())
         self.gallery.closing.set()
         for server in self.servers:
             server.stop()
+
+
+def _differing(old: Mapping[str, Alert], new: Mapping[str, Alert]) -> list[str]:
+    return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
 def _end(lanes: Iterable[Lane]) -> None:

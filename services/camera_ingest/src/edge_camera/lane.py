@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from edge_camera.candidate import Shadow
 from edge_camera.config import Camera
+from edge_camera.live import Screen
+from edge_camera.metrics import CameraState
 from edge_camera.pipeline import Reader, Worker
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ class Lane:
     camera: Camera
     reader: Reader
     worker: Worker
+    screen: Screen
     halt: threading.Event
     drain_s: float
     shadow: Shadow | None = None
@@ -28,6 +31,8 @@ class Lane:
 
     def start(self) -> None:
         """Begin to read and to ask."""
+        self.worker.record.enter(CameraState.CONNECTING)
+        self.worker.record.rate(self.camera.fps)
         if self.shadow is not None:
             self.shadow.start()
         self._run(self.worker.run, "worker")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_camera.settings import Settings
-from edge_camera.tools.commands import BAD_INPUT, COMMANDS, run_command
+from edge_camera.tools.commands import BAD_INPUT, COMMANDS, mistyped, run_command
 from edge_common.errors import StartError
 from edge_common.flags import Parser
 from edge_common.logs import configure
@@ -22,7 +22,10 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         sys.exit(run_command(arguments[0], arguments[1:]))
-    options = vars(_parser().parse_args(arguments))
+    parser = _parser()
+    if arguments and (fault := mistyped(arguments[0])):
+        parser.error(fault)
+    options = vars(parser.parse_args(arguments))
     try:
         path = options.pop("config")
         settings = load_settings(Settings, os.environ if env is None else env, options)
@@ -50,6 +53,7 @@ def _parser() -> Parser:
         f"commands (`edge-camera COMMAND --help` tells more; a config file of such a name is ./NAME):\n{commands}\n\n"
         "examples:  edge-camera cameras.toml --port 8090\n"
         "           edge-camera clip.toml --exit-at-end true --report totals.json\n"
+        "           edge-camera check cameras.toml\n"
         "           edge-camera discover --toml >> cameras.toml\n"
         "           edge-camera replay /var/lib/edge/spool --since 2h --kind alert\n"
         "           edge-camera analyse /var/lib/edge/spool --png plots",

@@ -100,6 +100,12 @@ class Metrics:
             camera,
             registry=registry,
         )
+        self.resized = Counter(
+            "edge_camera_resolution_changes_total",
+            "Frames of another size than the one before",
+            camera,
+            registry=registry,
+        )
         self.luminance = Gauge(
             "edge_camera_luminance", "Mean of the last picture looked at, 0 to 255", camera, registry=registry
         )
@@ -143,9 +149,9 @@ class Metrics:
 
     def _of_camera(self, name: str) -> list[tuple[MetricWrapperBase, tuple[str, ...]]]:
         single: list[tuple[MetricWrapperBase, tuple[str, ...]]] = [
-            (metric, (name,))
-            for metric in (self.age, self.last_frame, self.reconnects, self.luminance, self.sharpness, self.rate)
+            (metric, (name,)) for metric in (self.age, self.last_frame, self.reconnects, self.resized)
         ]
+        single += [(metric, (name,)) for metric in (self.luminance, self.sharpness, self.rate)]
         return [
             *single,
             *((self.frames, (name, outcome.value)) for outcome in Outcome),

@@ -50,7 +50,9 @@ class MotionGate:
     """
 
     def __init__(self, min_area: float, keepalive_s: float, linger_s: float = LINGER_S) -> None:
-        self._min_area, self._keepalive_s, self._linger_s = min_area, keepalive_s, linger_s
+        self._min_area, self._keepalive_s = min_area, keepalive_s
+        # How long frames pass after the last motion; at least the time between two questions.
+        self.linger_s = linger_s
         self._shape: tuple[int, ...] = ()
         self._seen = self._moved = self._passed = 0.0
         self.share = 0.0
@@ -67,7 +69,7 @@ class MotionGate:
         self.share = self._look(small, now)
         if self.share >= self._min_area:
             self._moved = now
-        if now - self._moved > self._linger_s and now - self._passed < self._keepalive_s:
+        if now - self._moved > self.linger_s and now - self._passed < self._keepalive_s:
             return False
         self._passed = now
         return True

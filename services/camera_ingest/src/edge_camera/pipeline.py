@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_camera.alerts import Fired
 from edge_camera.candidate import Asker
+from edge_camera.capture.messages import Reason
 from edge_camera.client import Reply, State
 from edge_camera.clocksync import clock_synced
 from edge_camera.events import Changes, Event, EventMaker
@@ -44,29 +45,25 @@ class Reader:
 
     def run(self) -> None:
         """Read; whatever ends it, the worker learns of it by the closed mailbox."""
+        reason = Reason.OPEN_FAILED
         try:
             self._read()
+            reason = Reason.ENDED
         except StartError as exc:
             log.error("camera %s: %s", self.record.camera, exc)
         finally:
-            self.record.enter(CameraState.DOWN)
+            # An end that was asked for, of the process or for a changed config, is no fault of the camera.
+            if not self.stop.is_set():
+                self.record.enter(CameraState.DOWN, reason.value)
             self.mailbox.close()
 
     def _read(self) -> None:
-        bad = 0
         for frame in self.source.frames(self.stop):
             if not self.record.reading:
                 self.record.enter(CameraState.OK)
             self.record.captured(frame, replaced=self.mailbox.put(frame))
             if self.source.waits:
                 self.mailbox.wait_free()
-            bad = self._count_undecodable(bad)
-        self._count_undecodable(bad)
-
-    def _count_undecodable(self, counted: int) -> int:
-        for _ in range(self.source.undecodable - counted):
-            self.record.lost(Cause.DECODE)
-        return self.source.undecodable
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,8 +105,9 @@ class Worker:
         """Bring one frame to its end: skipped, answered, or lost."""
         admitted, fired = self.sight.admit(frame, self.clock.monotonic())
         if admitted is None:
-            if fired:
-                self._alert(self.sight.mask(frame), Reply(state=State.OK, age_s=self._age(frame)), fired)
+            seen = self.sight.seen
+            if fired and seen is not None:
+                self._alert(self.sight.mask(frame), replace(seen, age_s=self._age(frame)), fired)
             return
         frame, reply = self._ask(admitted)
         now = self.clock.monotonic()
@@ -156,8 +154,8 @@ class Worker:
             self.emit(event)
 
     def _tell_states(self) -> None:
-        for entered in self.record.changes():
-            self.emit(self.maker.camera_state(self.clock.time(), clock_synced(), entered))
+        for entered, reason in self.record.changes():
+            self.emit(self.maker.camera_state(self.clock.time(), clock_synced(), entered, reason))
 
     def _log_change(self, reply: Reply) -> None:
         if reply.state is not self.last_state:

@@ -15,6 +15,7 @@ from edge_camera.reload import Reloader
 from edge_camera.settings import Settings
 from edge_camera.status import totals_document
 from edge_common.clock import SystemClock
+from edge_common.errors import StartError
 from edge_common.stop import Stop
 
 log = logging.getLogger(__name__)
@@ -25,25 +26,27 @@ def run(settings: Settings, path: Path) -> int:
     stop, clock = Stop(), SystemClock()
     # Before all else: as a container's first process, this one would not be ended by a signal without a handler.
     stop.listen()
+    # Before the first reading: what changes while the pod starts is seen by the first look.
+    reloader = Reloader(path, clock.monotonic())
+    reloader.listen()
     config = read_config(path)
+    if settings.report is not None:
+        _check_report(settings.report)
     answers = AnswersFile(settings.answers, settings.answers_max_bytes) if settings.answers else None
     ingest = build(settings, config, clock, answers)
-    reloader = Reloader(path, ingest.apply, ingest.tell_config, clock.monotonic())
-    reloader.listen()
     ingest.start()
     _log_start(settings, config, ingest)
     while not stop.wait(0.2):
         if settings.exit_at_end and ingest.ended():
             stop.wait(settings.linger_s)
             break
-        reloader.look(clock.monotonic())
+        reloader.look(clock.monotonic(), ingest)
     log.info("stopping")
     ingest.stop()
     if answers is not None:
         answers.close()
-    if settings.report is not None:
-        _write_report(settings.report, ingest)
-    return 1 if stop.broken else 0
+    written = settings.report is None or _write_report(settings.report, ingest)
+    return 1 if stop.broken or not written else 0
 
 
 def _log_start(settings: Settings, config: Config, ingest: Ingest) -> None:
@@ -55,11 +58,26 @@ def _log_start(settings: Settings, config: Config, ingest: Ingest) -> None:
     )  # fmt: skip
 
 
-def _write_report(path: Path, ingest: Ingest) -> None:
-    document = totals_document(ingest.records)
-    aside = path.with_name(path.name + ".part")
+def _check_report(path: Path) -> None:
+    """Refuse before the run what could not be written after it."""
+    aside = _aside(path)
     try:
-        aside.write_bytes(msgspec.json.encode(document) + b"\n")
-        aside.replace(path)
+        aside.touch()
+        aside.unlink()
+    except OSError as exc:
+        raise StartError(f"--report {path}: cannot write: {exc.strerror}; choose another path") from None
+
+
+def _write_report(path: Path, ingest: Ingest) -> bool:
+    document = totals_document(ingest.records)
+    try:
+        _aside(path).write_bytes(msgspec.json.encode(document) + b"\n")
+        _aside(path).replace(path)
     except OSError as exc:
         log.error("cannot write the report %s: %s", path, exc.strerror)
+        return False
+    return True
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(path.name + ".part")

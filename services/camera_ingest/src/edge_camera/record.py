@@ -14,10 +14,12 @@ import msgspec
 
 from edge_camera.frame import Frame
 from edge_camera.metrics import CameraState, Cause, Metrics, Outcome
-from edge_camera.reservoir import Reservoir
+from edge_camera.reservoir import Reservoir, percentiles
 
 # Answers over which the page's "now" figures are taken: some seconds at usual rates.
 RECENT = 64
+# Percentiles of the page are at most this old: they cost a sort of 20,000 numbers, and pages poll.
+FRESH_S = 1.0
 # Changes of state that wait to be told; the worker tells them at least once a second.
 MAX_ENTERED = 32
 
@@ -58,14 +60,13 @@ class Record:
     recent: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=RECENT))
     _source: CameraState = CameraState.CONNECTING
     _picture: CameraState = CameraState.OK
-    _entered: deque[CameraState] = field(default_factory=lambda: deque(maxlen=MAX_ENTERED))
+    reason: str = ""
+    _entered: deque[tuple[CameraState, str]] = field(default_factory=lambda: deque(maxlen=MAX_ENTERED))
     _frames: Counter[Outcome] = field(default_factory=Counter)
     _lost: Counter[Cause] = field(default_factory=Counter)
     _answered: int = 0
+    _known: dict[Reservoir, tuple[float, list[float | None]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.enter(self._source)
 
     def captured(self, frame: Frame, *, replaced: bool) -> None:
         """A frame came from the source, and perhaps pushed the one before out of the slot."""
@@ -109,16 +110,16 @@ class Record:
         self.metrics.age.labels(self.camera).observe(age_s)
         self.metrics.inference.labels(track).observe(inference_s)
 
-    def lost(self, cause: Cause) -> None:
-        """The frame will have no answer."""
+    def lost(self, cause: Cause, count: int = 1) -> None:
+        """The frame, or `count` of them, will have no answer."""
         with self._lock:
-            self._lost[cause] += 1
-        self.metrics.lost.labels(self.camera, cause.value).inc()
+            self._lost[cause] += count
+        self.metrics.lost.labels(self.camera, cause.value).inc(count)
 
-    def enter(self, source: CameraState) -> None:
-        """The source is connecting, ok or down from now on."""
+    def enter(self, source: CameraState, reason: str = "") -> None:
+        """The source is connecting, ok, stalled or down from now on; `reason` is why its last reading ended."""
         with self._lock:
-            self._source = source
+            self._source, self.reason = source, reason
             self._settle()
 
     def looked(self, picture: CameraState, luminance: float, sharpness: float) -> None:
@@ -130,8 +131,8 @@ class Record:
                 self._picture = picture
                 self._settle()
 
-    def changes(self) -> list[CameraState]:
-        """Return the states entered since the last call, oldest first."""
+    def changes(self) -> list[tuple[CameraState, str]]:
+        """Return the states entered since the last call, each with why, oldest first."""
         with self._lock:
             entered = list(self._entered)
             self._entered.clear()
@@ -146,7 +147,7 @@ class Record:
         state = self._picture if self._source is CameraState.OK else self._source
         if state is not self.state:
             self.state = state
-            self._entered.append(state)
+            self._entered.append((state, "" if self._source is CameraState.OK else self.reason))
         for other in CameraState:
             self.metrics.state.labels(self.camera, other.value).set(1.0 if other is state else 0.0)
 
@@ -168,10 +169,20 @@ class Record:
         with self._lock:
             return list(self.recent)
 
-    def percentiles(self, which: Reservoir) -> list[float | None]:
-        """Return p50, p95 and p99 of one of this record's reservoirs, in seconds."""
+    def percentiles(self, which: Reservoir, now: float | None = None) -> list[float | None]:
+        """Return p50, p95 and p99 of one of this record's reservoirs, in seconds.
+
+        With `now` (monotonic) they may be FRESH_S old; without it they are of this moment.
+        """
+        known = self._known.get(which)
+        if now is not None and known is not None and now - known[0] < FRESH_S:
+            return known[1]
         with self._lock:
-            return which.percentiles(50, 95, 99)
+            values = which.values()
+        found = percentiles(values, 50, 95, 99)
+        if now is not None:
+            self._known[which] = now, found
+        return found
 
     def _frame(self, outcome: Outcome) -> None:
         self._frames[outcome] += 1

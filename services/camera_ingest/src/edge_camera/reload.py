@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
+import traceback
 from pathlib import Path
+from typing import Protocol
 
 from edge_camera.config import Config, read_config
 from edge_camera.ingest import Difference
@@ -16,19 +17,35 @@ log = logging.getLogger(__name__)
 
 # How often the file is looked at, in seconds; a ConfigMap takes about a minute to reach the pod anyhow.
 LOOK_S = 1.0
+# A file that is being replaced is away for a moment; one that is away at so many looks was deleted.
+MISSING_LOOKS = 3
+# A refusal shows what it found, which may be long; an event has to fit into the spool.
+MAX_DETAIL = 1000
 Stamp = tuple[int, int, int, int]
 
 
-class Reloader:
-    """Watch one config file; `look` is called now and then by the main thread."""
+class Reloadable(Protocol):
+    """What runs by the config; what `ingest.Ingest` does."""
 
-    def __init__(
-        self, path: Path, apply: Callable[[Config], Difference], tell: Callable[[Reloaded, str], None], now: float
-    ) -> None:
-        self._path, self._apply, self._tell = path, apply, tell
+    def apply(self, config: Config) -> Difference:
+        """Change over; StartError when it cannot be done and nothing has changed."""
+        ...
+
+    def tell_config(self, what: Reloaded, detail: str) -> None: ...
+
+
+class Reloader:
+    """Watch one config file; made before its first reading, so that no change is missed.
+
+    `look` is called now and then by the main thread.
+    """
+
+    def __init__(self, path: Path, now: float) -> None:
+        self._path = path
         self._seen = _stamp(path)
         self._looked = now
         self._asked = False
+        self._missing = 0
 
     def listen(self) -> None:
         """Take SIGHUP as a wish to read the file again."""
@@ -37,25 +54,36 @@ class Reloader:
     def _on_signal(self, *_: object) -> None:
         self._asked = True
 
-    def look(self, now: float) -> None:
+    def look(self, now: float, running: Reloadable) -> None:
         """Apply the file when it has changed since, or when a signal asked for it."""
         if not self._asked and now - self._looked < LOOK_S:
             return
         self._looked = now
         stamp = _stamp(self._path)
-        if not self._asked and (stamp is None or stamp == self._seen):
+        self._missing = self._missing + 1 if stamp is None else 0
+        deleted = self._missing == MISSING_LOOKS
+        if not (self._asked or deleted) and (stamp is None or stamp == self._seen):
             return
         self._asked, self._seen = False, stamp
+        what, detail = self._change(running)
+        if what is Reloaded.APPLIED:
+            log.info("new config applied: %s", detail)
+        else:
+            log.error("new config refused, the old one goes on: %s", detail)
+        running.tell_config(what, detail)
+
+    def _change(self, running: Reloadable) -> tuple[Reloaded, str]:
         try:
-            difference = self._apply(read_config(self._path))
+            difference = running.apply(read_config(self._path))
         except StartError as exc:
-            log.error("new config refused, the old one goes on: %s", exc)
-            self._tell(Reloaded.REFUSED, str(exc))
-            return
+            return Reloaded.REFUSED, str(exc)[:MAX_DETAIL]
+        except Exception as exc:  # noqa: BLE001  # the one of this process: a config must not end what runs
+            # Only where it was, never what it says: that may hold a secret of the config.
+            where = traceback.extract_tb(exc.__traceback__)[-1]
+            place = f"{type(exc).__name__} at {Path(where.filename).name}:{where.lineno}"
+            return Reloaded.REFUSED, f"{self._path}: a fault of edge-camera, please report it: {place}"
         words = [f"{what} {', '.join(names)}" for what, names in difference._asdict().items() if names]
-        detail = "; ".join(words) or "no camera differs"
-        log.info("new config applied: %s", detail)
-        self._tell(Reloaded.APPLIED, detail)
+        return Reloaded.APPLIED, "; ".join(words) or "no camera differs"
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -31,23 +31,32 @@ class Sight:
         self._record = record
         self._health = PictureHealth(camera.health)
         self._mask = Mask(camera.mask)
-        linger_s = max(LINGER_S, 2.0 / camera.fps)
         motion = camera.motion
-        self._gate = MotionGate(motion.min_area, motion.keepalive_s, linger_s) if motion.enabled else None
+        self._gate = MotionGate(motion.min_area, motion.keepalive_s) if motion.enabled else None
         self._limit = RateLimit(camera.fps)
         self._rate = AdaptiveRate(camera.fps) if adapts and camera.adaptive else None
         self._tracker = Tracker()
         self._rules = Rules(alerts)
+        # What the last question showed, and still is there while nothing moves; None while that is not known.
+        self.seen: Reply | None = None
         self._pace(camera.fps)
+
+    def judge_by(self, alerts: Mapping[str, Alert]) -> None:
+        """Other alert rules from now on; may be called by another thread."""
+        self._rules.change(alerts)
 
     def _pace(self, fps: float) -> None:
         """A slow camera's things stay the same, and its sights unbroken, over frames that are further apart."""
         self._tracker.max_age_s = max(MAX_AGE_S, 3.0 / fps)
         self._rules.pace(1.0 / fps)
+        if self._gate is not None:
+            # What moved is asked about, however far apart the questions are.
+            self._gate.linger_s = max(LINGER_S, 2.0 / fps)
 
     def admit(self, frame: Frame, now: float) -> tuple[Frame | None, list[Fired]]:
         """Return the masked frame when it is worth a question, and what time alone set off while nothing moved.
 
+        That rests on `seen`: after a failed question nothing is known, and time sets off nothing.
         Health looks at the whole picture, of which only two numbers leave; everything else sees it masked.
         """
         health = self._health.look(frame.pixels, now)
@@ -55,6 +64,8 @@ class Sight:
         masked = self.mask(frame)
         if self._gate is not None and not self._gate.admit(masked.pixels, now):
             self._record.motionless()
+            if self.seen is None:
+                return None, []
             self._tracker.still(frame.stamp.monotonic)
             return None, self._rules.still(frame.stamp.monotonic, frame.stamp.wall)
         if not self._limit.admit(frame.position_s):
@@ -74,11 +85,13 @@ class Sight:
             self._record.rate(self._rate.fps)
             self._pace(self._rate.fps)
         if reply.state is not State.OK:
+            self.seen = None
             return reply, []
         taken = frame.stamp.monotonic
-        tracked = self._tracker.update(reply.answers, taken)
+        ids = self._tracker.update(reply.answers, taken)
         answers = tuple(
             answer if name is None else msgspec.structs.replace(answer, track=name)
-            for answer, name in zip(reply.answers, tracked.ids, strict=True)
+            for answer, name in zip(reply.answers, ids, strict=True)
         )
-        return replace(reply, answers=answers), self._rules.update(answers, taken, frame.stamp.wall)
+        self.seen = replace(reply, answers=answers)
+        return self.seen, self._rules.update(answers, taken, frame.stamp.wall)

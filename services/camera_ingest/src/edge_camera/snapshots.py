@@ -6,6 +6,7 @@ import base64
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +56,8 @@ class Snapshots:
         self._config, self._count = config, count
         self._folder = None if config.path is None else Path(config.path)
         self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue(QUEUE)
+        # Of this run, in the order they were written: no clock says more.
+        self._written: list[str] = []
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
 
     def start(self) -> None:
@@ -62,10 +65,15 @@ class Snapshots:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Write what is queued, for at most `timeout_s`."""
+        """Write what is queued, for at most `timeout_s`; the rest is counted."""
+        end = time.monotonic() + timeout_s
         with suppress(queue.Full):
-            self._queue.put(None, timeout=timeout_s)
-            self._thread.join(timeout_s)
+            self._queue.put(None, timeout=max(0.0, timeout_s))
+        self._thread.join(max(0.0, end - time.monotonic()))
+        with suppress(queue.Empty):
+            while True:
+                if self._queue.get_nowait() is not None:
+                    self._count(Saved.DROPPED)
 
     def take(self, event: Event, frame: Frame, reply: Reply) -> Event:
         """Return the alert with its picture: `frame`, which is masked already, with the reply's boxes."""
@@ -117,16 +125,23 @@ class Snapshots:
         aside = self._folder / f"{name}.part"
         aside.write_bytes(jpeg)
         aside.replace(self._folder / name)
+        self._written.append(name)
 
     def _make_room(self, folder: Path, size: int) -> None:
-        """Remove the oldest files; the names begin with the time. Other people's files are left alone."""
-        found = sorted((path.name, path.stat().st_size, path) for path in folder.glob("*.jpg*") if _is_ours(path))
-        total = size + sum(entry[1] for entry in found)
-        for _, held, path in found:
+        """Remove the oldest files: of earlier runs first, whose names begin with the time, then those of this run.
+
+        So the newest stay, however wrong the clock is or was. Other people's files are left alone.
+        """
+        found = {path.name: path for path in folder.glob("*.jpg*") if _is_ours(path)}
+        self._written = [name for name in self._written if name in found]
+        order = [*sorted(found.keys() - set(self._written)), *self._written]
+        sizes = {name: found[name].stat().st_size for name in order}
+        total = size + sum(sizes.values())
+        for name in order:
             if total <= self._config.max_bytes:
                 return
-            path.unlink(missing_ok=True)
-            total -= held
+            found[name].unlink(missing_ok=True)
+            total -= sizes[name]
 
 
 def _is_ours(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -27,9 +27,7 @@ LATE_S = 1.0
 
 
 class Source(Protocol):
-    """A camera, as the reader thread sees it."""
-
-    undecodable: int
+    """A camera, as the reader thread sees it. Pictures that never become a frame it tells to whoever made it."""
 
     @property
     def waits(self) -> bool:
@@ -43,14 +41,17 @@ class Source(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class FileSource:
-    """A video file at its own speed (`fast=False`), or as fast as frames are taken (`fast=True`)."""
+    """A video file at its own speed (`fast=False`), or as fast as frames are taken (`fast=True`).
+
+    `on_undecodable(n)` is called when n more pictures could not be decoded.
+    """
 
     camera: str
     path: Path
     clock: Clock
+    on_undecodable: Callable[[int], None]
     loop: bool = False
     fast: bool = False
-    undecodable: int = 0
 
     @property
     def waits(self) -> bool:
@@ -81,7 +82,7 @@ class FileSource:
                 stamp = Stamp(monotonic=self.clock.monotonic(), wall=self.clock.time(), clock_synced=clock_synced())
                 good, pixels = capture.retrieve()
                 if not good:
-                    self.undecodable += 1
+                    self.on_undecodable(1)
                     continue
                 yield Frame(
                     camera=self.camera,
@@ -117,13 +118,22 @@ def open_video(path: Path) -> tuple[cv2.VideoCapture, float]:
     Raises:
         StartError: there is no such file, or OpenCV reads no video in it.
     """
-    if not path.is_file():
-        raise StartError(f"{path}: no such video file; give the path of an existing one")
+    # What was meant as a URL may hold a password.
+    shown = "a path with @" if "@" in str(path) else str(path)
+    if not _is_file(path, shown):
+        raise StartError(f"{shown}: no such video file; give the path of an existing one")
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
-        raise StartError(f"{path}: not a video that OpenCV can read; try it with ffprobe")
+        raise StartError(f"{shown}: not a video that OpenCV can read; try it with ffprobe")
     fps = float(capture.get(cv2.CAP_PROP_FPS))
     if not 0.1 <= fps <= 1000.0:
         log.warning("%s does not tell its frame rate; taking %g", path.name, FALLBACK_FPS)
         fps = FALLBACK_FPS
     return capture, fps
+
+
+def _is_file(path: Path, shown: str) -> bool:
+    try:
+        return path.is_file()
+    except OSError as exc:
+        raise StartError(f"{shown}: {(exc.strerror or type(exc).__name__).lower()}") from None

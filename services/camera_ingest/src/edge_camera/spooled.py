@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_camera.ingest import Outlet
-from edge_camera.metrics import Metrics
-from edge_camera.sinks.base import Outbox, Sink
+from edge_camera.metrics import Delivery, Metrics
+from edge_camera.sinks.base import Sink
 from edge_camera.spool.config import SpoolConfig
 from edge_camera.spool.counters import Fault, Loss
-from edge_camera.spool.outbox import SpooledOutbox
+from edge_camera.spool.outbox import Count, SpooledOutbox
 from edge_camera.spool.spool import Spool
 from edge_common.clock import Clock
 
@@ -38,6 +38,26 @@ class SpoolMetrics:
         self._metrics.spool_syncs.inc()
 
 
+class SinkDrops:
+    """Count what the memory before one sink loses as dropped by that sink: there is no spool that others know of."""
+
+    def __init__(self, metrics: Metrics, sink: str) -> None:
+        self._metrics, self._sink = metrics, sink
+
+    def dropped(self, priority: str, cause: Loss, count: int) -> None:  # noqa: ARG002  # one series tells all of it
+        """See SpoolCounters."""
+        self._metrics.events.labels(self._sink, Delivery.DROPPED.value).inc(count)
+
+    def fault(self, kind: Fault) -> None:
+        """See SpoolCounters; there is no disk."""
+
+    def written(self, count: int) -> None:
+        """See SpoolCounters; there is no disk."""
+
+    def synced(self) -> None:
+        """See SpoolCounters; there is no disk."""
+
+
 def open_spool(config: SpoolConfig | None, metrics: Metrics, clock: Clock) -> Spool | None:
     """Return the spool that a config asks for, with its gauges."""
     if config is None:
@@ -48,9 +68,16 @@ def open_spool(config: SpoolConfig | None, metrics: Metrics, clock: Clock) -> Sp
     return spool
 
 
-def outlets(sinks: Sequence[Sink], spool: Spool | None, metrics: Metrics) -> list[Outlet]:
-    """Return a queue for each sink, or the spool for all of them."""
-    if spool is None:
-        return [Outbox(sink, metrics) for sink in sinks]
-    counters = SpoolMetrics(metrics)
-    return [SpooledOutbox(spool, sinks, lambda sink, what: metrics.events.labels(sink, what.value).inc(), counters)]
+def outlets(sinks: Sequence[Sink], spool: Spool | None, metrics: Metrics, clock: Clock) -> list[Outlet]:
+    """Return the spool for all sinks, or without one a memory for each: an important event waits for one sink alone."""
+
+    def count(sink: str, what: Delivery) -> None:
+        metrics.events.labels(sink, what.value).inc()
+
+    if spool is not None:
+        return [SpooledOutbox(spool, sinks, count, SpoolMetrics(metrics))]
+    return [_of_memory(sink, count, SinkDrops(metrics, sink.name), clock) for sink in sinks]
+
+
+def _of_memory(sink: Sink, count: Count, drops: SinkDrops, clock: Clock) -> SpooledOutbox:
+    return SpooledOutbox(Spool.in_memory(clock, drops), [sink], count, drops)

@@ -21,16 +21,17 @@ def totals_document(records: list[Record]) -> dict[str, Any]:
     return {"cameras": {record.camera: _camera_totals(record) for record in records}}
 
 
-def _camera_totals(record: Record) -> dict[str, Any]:
+def _camera_totals(record: Record, now: float | None = None) -> dict[str, Any]:
+    """With `now` (monotonic) the percentiles may be a second old (see Record.percentiles)."""
     return {
         **msgspec.structs.asdict(record.totals()),
-        "frame_age_ms": _spread(record, record.frame_age),
-        "inference_ms": _spread(record, record.inference),
+        "frame_age_ms": _spread(record, record.frame_age, now),
+        "inference_ms": _spread(record, record.inference, now),
     }
 
 
-def _spread(record: Record, which: Reservoir) -> Spread:
-    p50, p95, p99 = (None if v is None else round(v * 1000, 2) for v in record.percentiles(which))
+def _spread(record: Record, which: Reservoir, now: float | None) -> Spread:
+    p50, p95, p99 = (None if v is None else round(v * 1000, 2) for v in record.percentiles(which, now))
     return Spread(p50=p50, p95=p95, p99=p99)
 
 
@@ -52,6 +53,7 @@ def _camera_status(name: str, screen: Screen, now: float) -> dict[str, Any]:
     return {
         "name": name,
         "state": record.state,
+        "reason": record.reason,
         "answer_state": None if shown is None else shown.reply.state,
         "detail": "" if shown is None else shown.reply.detail,
         "model": screen.model,
@@ -63,7 +65,7 @@ def _camera_status(name: str, screen: Screen, now: float) -> dict[str, Any]:
         "age_ms": _last(age for age, _ in recent),
         "inference_ms": _last(took for _, took in recent),
         "answers": [] if shown is None else list(shown.reply.answers),
-        "totals": _camera_totals(record),
+        "totals": _camera_totals(record, now),
     }
 
 

@@ -20,11 +20,12 @@ class Window:
 
     def __init__(self, record: Record, now: float) -> None:
         self._record = record
-        self.state = State.NO_FRAME
         self._begin(now, record.totals())
 
     def _begin(self, now: float, before: Totals) -> None:
         self._start = now
+        # How the window's last question ended; of one without a question nothing is known.
+        self.state = State.NO_FRAME
         self._before = before
         self._scores: dict[str, Reservoir] = {}
         self._ages = Reservoir(_AGES)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import msgspec.inspect as kinds
 
 _WORDS = {
@@ -28,7 +29,7 @@ def explain(text: str, document: Any, type_: Any) -> str:
     message, found_path, path = text.rpartition(" - at `$")
     if not found_path:
         message, path = text, ""
-    key = path.rstrip("`").removeprefix(".")
+    key = _named(path.rstrip("`").removeprefix("."), document, type_)
     info = _type_at(type_, key)
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         hint = difflib.get_close_matches(match[1], _keys(info), 1, _ALIKE)
@@ -40,6 +41,20 @@ def explain(text: str, document: Any, type_: Any) -> str:
         # A Struct's own check: it says everything itself.
         return _join(key, message)
     return f"{key or 'file'}: want {_wanted(message, info)}, found {repr(_value_at(document, key))[:_SHOWN]}"
+
+
+def _named(key: str, document: Any, type_: Any) -> str:
+    """Return `key` with the entry's name where msgspec only has [...], as in alert[...].class."""
+    head, dots, rest = key.partition("[...]")
+    table = document.get(head) if isinstance(document, dict) else None
+    if not dots or not isinstance(table, dict):
+        return key
+    for name, value in table.items():
+        try:
+            msgspec.convert({**document, head: {name: value}}, type_)
+        except msgspec.ValidationError:
+            return f"{head}.{name}{rest}"
+    return key
 
 
 def _join(key: str, name: str) -> str:

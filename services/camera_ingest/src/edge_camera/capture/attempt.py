@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_camera.capture.messages import Failed, Finished, Job, Message, NewRing, Opened, Reason, Tick
@@ -15,6 +16,8 @@ from edge_common.clock import Clock
 _TICK_S = 0.2
 # How often a child's memory is looked at.
 _WEIGH_S = 0.5
+# Pictures between two of a child's notices; a count beyond it comes from memory that a decoder overwrote.
+_MAX_SPOILT = 1_000_000
 _WORDS = {
     Reason.OPEN_TIMEOUT: "not open after {0.open_timeout_s:g} s",
     Reason.READ_TIMEOUT: "no frame for {0.read_timeout_s:g} s",
@@ -32,10 +35,13 @@ class End:
 
 
 class Attempt:
-    """Made running; `step` until `end` or `finished` says that it is over, then `close`."""
+    """Made running; `step` until `end` or `finished` says that it is over, then `close`.
 
-    def __init__(self, job: Job, limits: Limits, clock: Clock) -> None:
-        self._clock, self._limits = clock, limits
+    `on_undecodable(n)`: n more pictures could not be decoded; called from `step`, whether a frame came or not.
+    """
+
+    def __init__(self, job: Job, limits: Limits, clock: Clock, on_undecodable: Callable[[int], None]) -> None:
+        self._clock, self._limits, self._on_undecodable = clock, limits, on_undecodable
         self._watchdog = Watchdog(limits, clock.monotonic())
         self._child = Child(job)
         self._ring: RingReader | None = None
@@ -45,8 +51,7 @@ class Attempt:
         self._closed = False
         self.end: End | None = None
         self.finished = False
-        self.undecodable = 0
-        self.resized = 0
+        self._undecodable = 0
 
     @property
     def pid(self) -> int:
@@ -102,7 +107,7 @@ class Attempt:
             case Opened():
                 self._watchdog.open(self._clock.monotonic())
             case Tick(undecodable):
-                self.undecodable = undecodable
+                self._spoilt(undecodable)
             case Failed():
                 self._last_words = message
             case Finished():
@@ -112,11 +117,17 @@ class Attempt:
         for fd in fds:
             os.close(fd)
 
+    def _spoilt(self, counted: int) -> None:
+        more, self._undecodable = counted - self._undecodable, counted
+        if not 0 <= more <= _MAX_SPOILT:
+            self._over(Reason.CRASHED, "sent a count that is none")
+        elif more:
+            self._on_undecodable(more)
+
     def _change_ring(self, fd: int, width: int, height: int) -> None:
         if self._ring is not None:
             self._ring.close()
             self._ring = None
-            self.resized += 1
         try:
             self._ring = RingReader(fd, width, height, self._limits.max_child_mb * 2**20)
         except RingError as exc:

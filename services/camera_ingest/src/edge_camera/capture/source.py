@@ -28,7 +28,8 @@ class CaptureSource:
     """A Source over RTSP, MJPEG, V4L2 or images. `frames` belongs to one thread: children die with it.
 
     `on_state(state, reason)` is called on each change, `on_reconnect(reason)` whenever an attempt is over and another
-    one follows. Images end, unless they `loop`; no other camera does.
+    one follows, `on_undecodable(n)` when n more pictures could not be decoded, and `on_resized()` when a frame has
+    another size than the one before. Images end, unless they `loop`; no other camera does.
     """
 
     camera: str
@@ -37,18 +38,19 @@ class CaptureSource:
     clock: Clock
     on_state: Callable[[Reception, Reason | None], None]
     on_reconnect: Callable[[Reason], None]
+    on_undecodable: Callable[[int], None]
+    on_resized: Callable[[], None]
     settings: Capture = Capture()
     credentials: Path | None = None
     loop: bool = False
     fast: bool = False
     random: Callable[[], float] = random.random
-    undecodable: int = 0
-    resized: int = 0
     child_pid: int | None = None
     _report: Report = field(default_factory=Report)
     _told: Reception | None = None
     _seq: int = 0
     _why: str = ""
+    _size: tuple[int, int] | None = None
 
     @property
     def waits(self) -> bool:
@@ -69,17 +71,16 @@ class CaptureSource:
     def _attempt(self, stop: Event, backoff: Backoff) -> Generator[Frame, None, End | None]:
         """Run one child; return how it ended, None when nothing more is to come."""
         try:
-            attempt = Attempt(self._job(), self._limits(), self.clock)
+            attempt = Attempt(self._job(), self._limits(), self.clock, self.on_undecodable)
         except CredentialsError as exc:
             return End(Reason.CREDENTIALS, str(exc), had_frames=False)
         except OSError as exc:
             return End(Reason.CRASHED, f"its reader cannot start: {exc.strerror}", had_frames=False)
         self.child_pid = attempt.pid
-        bad, resized, base = self.undecodable, self.resized, self._seq
+        base = self._seq
         try:
             while not stop.is_set():
                 taken = attempt.step()
-                self.undecodable, self.resized = bad + attempt.undecodable, resized + attempt.resized
                 if taken is not None:
                     backoff.good(self.clock.monotonic())
                     self._tell(self._report.frame(), None)
@@ -100,7 +101,11 @@ class CaptureSource:
         seq = base + taken.seq
         self._seq = seq + 1
         at = seq / self.settings.image_fps if self.kind is Kind.IMAGES else taken.stamp.monotonic
-        return Frame(camera=self.camera, seq=seq, pixels=taken.pixels, stamp=taken.stamp, position_s=at)
+        frame = Frame(camera=self.camera, seq=seq, pixels=taken.pixels, stamp=taken.stamp, position_s=at)
+        if self._size not in {None, frame.size}:
+            self.on_resized()
+        self._size = frame.size
+        return frame
 
     def _lost(self, end: End) -> None:
         state = self._report.ended(had_frames=end.had_frames)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from edge_camera.capture.messages import Kind
+from edge_camera.urls import parsed
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _V4L2 = "v4l2:"
@@ -36,8 +37,8 @@ def kind_of(url: str) -> Kind | None:
         return Kind.MJPEG
     if url.startswith(_V4L2):
         return Kind.V4L2
-    path = Path(_path(url))
-    many = path.is_dir() or re.search(r"[*?\[]", path.name) or path.suffix.lower() in IMAGE_SUFFIXES
+    path = path_of(url)
+    many = _is_dir(path) or re.search(r"[*?\[]", path.name) or path.suffix.lower() in IMAGE_SUFFIXES
     return Kind.IMAGES if many else None
 
 
@@ -45,7 +46,12 @@ def target_of(url: str, kind: Kind) -> str:
     """Return what the child opens: the URL itself, or a path."""
     if kind is Kind.V4L2:
         return url.removeprefix(_V4L2)
-    return _path(url) if kind is Kind.IMAGES else url
+    return str(path_of(url)) if kind is Kind.IMAGES else url
+
+
+def path_of(url: str) -> Path:
+    """Return the file, folder or glob that `url` names, as a plain path or as file:///PATH."""
+    return Path(unquote(urlsplit(url).path)) if url.lower().startswith("file:///") else Path(url)
 
 
 def url_fault(url: str) -> str | None:
@@ -55,8 +61,10 @@ def url_fault(url: str) -> str | None:
         return "v4l2:/dev/videoN"
     if kind in {Kind.RTSP, Kind.MJPEG}:
         return _network_fault(url)
-    scheme, separator, _ = url.partition("://")
-    return _WANTED if not url or (separator and scheme.lower() != "file") else None
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme.lower() == "file":
+        return None if rest.startswith("/") else "file:///PATH"
+    return _WANTED if not url or separator or "\0" in url else None
 
 
 def capture_faults(capture: Capture) -> list[tuple[str, str, object]]:
@@ -73,16 +81,15 @@ def capture_faults(capture: Capture) -> list[tuple[str, str, object]]:
 
 
 def _network_fault(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return _WANTED
-    if "@" in parts.netloc:
+    parts = parsed(url)
+    if parts is not None and parts.auth is not None:
         return "a URL without user and password; put user:password into a file and name it in credentials"
-    # A line break would end a line of the camera's protocol.
-    return None if whole and url.isprintable() and " " not in url else _WANTED
+    return None if parts is not None else _WANTED
 
 
-def _path(url: str) -> str:
-    return urlsplit(url).path if url.lower().startswith("file://") else url
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # Behind a folder that may not be entered, or too long a name: told when it is opened.
+        return False

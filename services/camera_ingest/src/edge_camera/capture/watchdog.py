@@ -65,7 +65,10 @@ class Watchdog:
 
 
 class Report:
-    """Which state an event leads to. It tells what is known, so it does not flicker with every attempt."""
+    """Which state an event leads to. It tells what is known, so it does not flicker with every attempt.
+
+    Only a frame leads out of down: a camera that opens and then gives nothing, at every attempt, stays down.
+    """
 
     def __init__(self) -> None:
         self.state = Reception.CONNECTING
@@ -77,7 +80,8 @@ class Report:
 
     def silent(self) -> Reception:
         """An open stream brings nothing."""
-        self.state = Reception.STALLED
+        if self.state is not Reception.DOWN:
+            self.state = Reception.STALLED
         return self.state
 
     def ended(self, *, had_frames: bool) -> Reception:

@@ -42,6 +42,15 @@ class Closable(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeper(Protocol):
+    """A sink through which something is kept of each camera, for as long as there is that camera."""
+
+    def keep_cameras(self, cameras: frozenset[str]) -> None:
+        """There are no other cameras any more, or not yet; from any thread, at once."""
+        ...
+
+
 def sink_faults(config: SinksConfig) -> list[Fault]:
     """Return (key, wanted, found) for everything wrong with the sinks' own tables."""
     tables = [("mqtt", config.mqtt), ("webhook", config.webhook), ("file", config.file)]
@@ -68,6 +77,13 @@ def make_sinks(config: SinksConfig, gateway: str, clock: Clock) -> list[Sink]:
     if config.file is not None:
         sinks.append(FileSink(config.file))
     return sinks
+
+
+def keep_cameras(sinks: Iterable[Sink], cameras: Iterable[str]) -> None:
+    """Tell the sinks which cameras there are from now on."""
+    for sink in sinks:
+        if isinstance(sink, Keeper):
+            sink.keep_cameras(frozenset(cameras))
 
 
 def close_sinks(sinks: Iterable[Sink]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -11,6 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_camera.sinks.mqtt_config import MqttConfig
 from edge_camera.sinks.mqtt_link import Link, Message
+from edge_camera.sinks.mqtt_states import States
 from edge_camera.sinks.mqtt_suspect import Suspect
 from edge_camera.sinks.topics import Head, fill
 from edge_camera.spool.outbox import Undeliverable, Unfinished
@@ -19,8 +19,6 @@ from edge_common.clock import Clock
 ONLINE, OFFLINE = b"online", b"offline"
 # Events of one call; their acknowledgements come a window at a time.
 MAX_BATCH = 100
-# States that a new connection tells again; a process has at most 64 cameras at a time, and some more after reloads.
-_STATES = 256
 # The last word, and the wait for a delivery that is under way, take this long at most.
 _CLOSE_S = 1.0
 # What a broker answers about the message itself: topic name invalid, payload format invalid.
@@ -43,7 +41,7 @@ class MqttSink:
         self._link: Link | None = None
         self._closed = False
         self._suspect = Suspect()
-        self._states: OrderedDict[str, Message] = OrderedDict()
+        self._states = States(lambda camera: self._state_topic(gateway, camera))
 
     def send(self, line: bytes) -> None:
         """Deliver one event, within `timeout_s`.
@@ -60,6 +58,7 @@ class MqttSink:
         with self._lock:
             try:
                 link = self._connected(until)
+                self._tell(link, self._states.gone(), until)
             except OSError:
                 self._drop()
                 raise
@@ -79,6 +78,10 @@ class MqttSink:
                 raise Unfinished(str(exc), done) from None
         if strange is not None:
             raise strange
+
+    def keep_cameras(self, cameras: frozenset[str]) -> None:
+        """From now on there are no other cameras: with the next delivery, what is retained of others goes."""
+        self._states.keep(cameras)
 
     def close(self) -> None:
         """Say that the gateway is offline and end the connection; a few seconds at most."""
@@ -118,11 +121,16 @@ class MqttSink:
             self._drop()
             link = self._link = Link(self._config, self._client_id, self._status(OFFLINE), self._clock)
             link.open(until)
-            # A broker that was started anew may have forgotten what it retained.
-            for message, reason in link.deliver([self._status(ONLINE), *self._states.values()], until):
-                if reason.is_failure:
-                    raise OSError(f"the broker refuses {message.topic}: {reason}")
+            self._tell(link, [self._status(ONLINE), *self._states.all()], until)
         return self._link
+
+    def _tell(self, link: Link, messages: list[Message], until: float) -> None:
+        """Have the broker retain what is no event, or raise OSError."""
+        for message, reason in link.deliver(messages, until):
+            if reason.is_failure:
+                raise OSError(f"the broker refuses {message.topic}: {reason}")
+            if not message.payload:
+                self._states.told(message)
 
     def _drop(self) -> None:
         link, self._link = self._link, None
@@ -152,9 +160,12 @@ class MqttSink:
         values = {"gateway": head.gateway, "camera": head.camera, "kind": head.kind}
         expiry_s = self._config.detection_expiry_s if head.kind == "detection" else 0
         event = Message(topic=fill(self._config.topic, values), payload=line, expiry_s=expiry_s)
-        if head.kind != "state":
+        if head.kind != "state" or not self._states.kept(head.camera):
             return (event,)
-        return event, Message(topic=fill(self._config.state_topic, values), payload=line, retain=True)
+        return event, Message(topic=self._state_topic(head.gateway, head.camera), payload=line, retain=True)
+
+    def _state_topic(self, gateway: str, camera: str) -> str:
+        return fill(self._config.state_topic, {"gateway": gateway, "camera": camera, "kind": "state"})
 
     def _judge(self, message: Message, reason: ReasonCode, done: int) -> None:
         if reason.value in _REFUSALS:
@@ -163,10 +174,4 @@ class MqttSink:
             # An access list or a quota is the broker's, not the event's: it may be taken when that was put right.
             raise OSError(f"the broker refuses {message.topic}: {reason}")
         if message.retain:
-            self._remember(message)
-
-    def _remember(self, message: Message) -> None:
-        self._states[message.topic] = message
-        self._states.move_to_end(message.topic)
-        if len(self._states) > _STATES:
-            self._states.popitem(last=False)
+            self._states.told(message)

@@ -12,8 +12,9 @@ class Loss(StrEnum):
     """Why an event will not reach every sink.
 
     `cap`: the byte cap; `age`: ttl_s; `full`: the disk is full; `memory`: the disk takes nothing and the few kept in
-    memory are too many, or the program ended; `queue`: the disk is slower than the cameras; `size`: too long;
-    `corrupt`: at least one event of a damaged segment.
+    memory are too many, or the program ended; `queue`: the disk is slower than the cameras, or the event came at the
+    end; `size`: too long; `corrupt`: at least one event of a damaged segment. A segment of an unknown format that had
+    to go counts as one event.
     """
 
     CAP = "cap"
@@ -30,7 +31,7 @@ class Fault(StrEnum):
 
     `torn`: the end of a segment, as a kill or a power cut leaves it, was cut; `corrupt`: a segment is damaged;
     `cursor`: a cursor file is, and its sink begins anew; `version`: a segment of a format this program does not
-    know was left alone; `write`: a write, sync or removal failed.
+    know is kept for that program; `write`: a write, sync or removal failed.
     """
 
     TORN = "torn"

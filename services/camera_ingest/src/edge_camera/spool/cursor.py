@@ -25,6 +25,11 @@ class Cursor:
         return self._position
 
     @property
+    def read(self) -> int:
+        """Every event up to this number was handed out, or is gone."""
+        return self._read
+
+    @property
     def closed(self) -> bool:
         """The spool is closed: there will be no more."""
         return self._index.closed

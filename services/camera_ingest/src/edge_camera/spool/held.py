@@ -17,22 +17,28 @@ class Held:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
-        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Keep `entries`, which are newer than all before; return what had to go: the oldest of the lowest priority."""
+    def add(self, entries: Iterable[Entry], handed: int = 0) -> list[Entry]:
+        """Keep `entries`, which are newer than all before; return what had to go: the oldest of the lowest priority.
+
+        What is numbered up to `handed` is in every sink's hands, one batch each: to drop it here would free nothing,
+        and it may yet be delivered. It comes on top of the bounds.
+        """
         self._entries += entries
-        self._bytes = sum(len(entry.line) for entry in self._entries)
+        waiting = self.after(handed)
+        size = sum(len(entry.line) for entry in waiting)
         gone = []
-        while len(self._entries) > MAX_EVENTS or self._bytes > MAX_BYTES:
-            # min() and max() return the first of equals, which is the oldest.
-            victim = max(self._entries, key=lambda entry: rank(entry.priority))
-            self._entries.remove(victim)
-            self._bytes -= len(victim.line)
+        while len(waiting) > MAX_EVENTS or size > MAX_BYTES:
+            # max() returns the first of equals, which is the oldest.
+            victim = max(waiting, key=lambda entry: rank(entry.priority))
+            waiting.remove(victim)
+            size -= len(victim.line)
             gone.append(victim)
+        if gone:
+            self._entries = [*(entry for entry in self._entries if entry.seq <= handed), *waiting]
         return gone
 
     def after(self, seq: int) -> list[Entry]:

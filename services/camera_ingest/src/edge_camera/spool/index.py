@@ -26,10 +26,14 @@ class View:
 
 @dataclass(slots=True)
 class Index:
-    """Segments by priority, oldest first, and what memory holds. Everything is changed with `changed` taken."""
+    """Segments by priority, oldest first, and what memory holds. Everything is changed with `changed` taken.
+
+    Every reader was given what is numbered up to `handed`.
+    """
 
     counters: SpoolCounters
     last: int = 0
+    handed: int = 0
     closed: bool = False
     hurried: bool = False
     segments: dict[str, list[Segment]] = field(default_factory=lambda: {priority: [] for priority in PRIORITIES})
@@ -60,7 +64,7 @@ class Index:
             for part in parts:
                 if part.publish():
                     self.segments[part.segment.priority].append(part.segment)
-            gone = self.held.add(unsaved)
+            gone = self.held.add(unsaved, self.handed)
             self.last = max(self.last, last)
             self.changed.notify_all()
         return gone

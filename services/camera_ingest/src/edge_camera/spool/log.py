@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,16 @@ from edge_camera.spool.segment import Segment, count_after
 from edge_camera.spool.survey import CORRUPT, kept_aside
 from edge_camera.spool.trouble import Trouble
 
+log = logging.getLogger(__name__)
+
 # Damaged segments that are kept for somebody to look at.
 KEEP_ASIDE = 8
 # A segment is closed at this part of ttl_s, so that one rare event does not keep its company for months.
 _SEGMENT_AGES = 8
 # On a full disk so many files go at most for one write: where that frees nothing, the rest would go in vain.
 _TRIES = 4
+# Segments that nobody here can read leave at least the rest of max_bytes to those that are delivered.
+_STRANGE_PART = 0.5
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -36,6 +41,8 @@ class Log:
         self.trouble = Trouble(counters)
         self.parts: dict[str, Part] = {}
         self.bytes = 0
+        # Of another program's format, which may come back: they go with age, or when nothing else makes room.
+        self.strangers: list[Segment] = []
         self._rolled: list[Part] = []
 
     def store(self, entries: list[Entry], delivered: int) -> tuple[list[Entry], list[Entry]]:
@@ -68,8 +75,10 @@ class Log:
 
     def expire(self, now_ms: int, delivered: int) -> None:
         """Remove what is older than ttl_s, and put aside damaged segments that every sink is through with."""
-        segments = self._index.all()
-        gone = expired(segments, now_ms - self._config.ttl_s * 1000)
+        segments, before_ms = self._index.all(), now_ms - self._config.ttl_s * 1000
+        for stranger in expired(self.strangers, before_ms):
+            self._give_up(stranger, Loss.AGE)
+        gone = expired(segments, before_ms)
         gone += [one for one in segments if one.damaged and one.last <= delivered and one not in gone]
         for segment in gone:
             self._drop(segment, delivered, Loss.AGE)
@@ -175,9 +184,23 @@ class Log:
         """Remove one file; False when there is none that may go, or the disk refuses."""
         if kept := kept_aside(self._root):
             return self.trouble.attempt(lambda: self._remove(kept[0], kept[0].stat().st_size))
+        if sum(one.size for one in self.strangers) > self._config.max_bytes * _STRANGE_PART:
+            # Of any priority: otherwise the less important ones would never come to the disk again.
+            return self._give_up(victim(self.strangers, -1, PRIORITIES[0]), cause)
         busy = [part.segment for part in [*self._rolled, *self.parts.values()] if part.fresh]
         chosen = victim((one for one in self._index.all() if one not in busy), delivered, priority)
-        return chosen is not None and self._drop(chosen, delivered, cause)
+        if chosen is not None:
+            return self._drop(chosen, delivered, cause)
+        return self._give_up(victim(self.strangers, -1, priority), cause)
+
+    def _give_up(self, stranger: Segment | None, cause: Loss) -> bool:
+        """Remove a segment that nobody here can read, and so nobody has delivered; False when that cannot be done."""
+        if stranger is None or not self.trouble.attempt(partial(self._remove, stranger.path, stranger.size)):
+            return False
+        self.strangers.remove(stranger)
+        self._counters.dropped(stranger.priority, cause, 1)
+        log.warning("spool: %s, of another program's format, was removed (%s)", stranger.path, cause.value)
+        return True
 
     def _drop(self, segment: Segment, delivered: int, cause: Loss) -> bool:
         """Take a segment out of the log; what is lost by that is counted. False when the disk refuses."""

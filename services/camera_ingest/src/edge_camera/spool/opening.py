@@ -66,9 +66,9 @@ def _clear(found: Survey, opened: Log, disk: Disk, counters: SpoolCounters) -> N
         counters.fault(Fault.CORRUPT)
         counters.dropped(path.parent.name, Loss.CORRUPT, 1)
         opened.trouble.attempt(partial(opened.put_aside, path))
-    for path in found.strangers:
+    for stranger in found.strangers:
         counters.fault(Fault.VERSION)
-        log.warning("spool: %s is of another program's format and was left alone", path)
+        log.warning("spool: %s is of another program's format; it is kept for that program", stranger.path)
     for sink, position in found.cursors.items():
         if position is None:
             counters.fault(Fault.CURSOR)

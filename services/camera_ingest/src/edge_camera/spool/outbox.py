@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from edge_camera.metrics import Delivery
@@ -27,6 +28,8 @@ FIRST_S, LONGEST_S = 0.5, 30.0
 _TICK_S = 1.0
 
 Count = Callable[[str, Delivery], None]
+# An event and its priority.
+Item = tuple[bytes, str]
 
 
 class Undeliverable(OSError):
@@ -79,8 +82,12 @@ class SpooledOutbox:
         capacity: int = QUEUE,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._spool, self._counters = spool, counters
-        self._queue: queue.Queue[tuple[bytes, str] | None] = queue.Queue(capacity)
+        self._spool, self._counters, self._capacity = spool, counters, capacity
+        # Bounded by `put`, so that the end always finds room.
+        self._queue: queue.Queue[Item | None] = queue.Queue()
+        self._gate = threading.Lock()
+        self._ending = False
+        self._hand: list[Item] = []
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._couriers = [Courier(sink, spool.reader(sink.name), count, jitter) for sink in sinks]
 
@@ -91,40 +98,63 @@ class SpooledOutbox:
             courier.start()
 
     def put(self, line: bytes, priority: str) -> None:
-        """Queue an event for the disk; when that is slower than the cameras, the event is dropped and counted."""
-        try:
-            self._queue.put_nowait((line, priority))
-        except queue.Full:
+        """Queue an event for the disk; when that is too slow, or at the end, the event is dropped and counted."""
+        with self._gate:
+            room = not self._ending and self._queue.qsize() < self._capacity
+            if room:
+                self._queue.put((line, priority))
+        if not room:
             self._counters.dropped(priority, Loss.QUEUE, 1)
 
+    def finish(self) -> None:
+        """Take no more, and begin to end: spool what is queued, deliver what can be, try nothing again."""
+        with self._gate:
+            if not self._ending:
+                self._queue.put(None)
+            self._ending = True
+
     def stop(self, timeout_s: float) -> None:
-        """Spool what is queued and deliver what can be, for at most `timeout_s`; the rest stays for the next run."""
+        """Finish within `timeout_s`. What was not delivered stays on the disk for the next run, or is counted."""
         end = time.monotonic() + timeout_s
-        try:
-            self._queue.put(None, timeout=timeout_s)
-        except queue.Full:
-            log.warning("the spool's disk hangs; %d events are lost", self._queue.qsize())
-            return
-        self._thread.join(max(0.0, end - time.monotonic()))
+        self.finish()
+        self._thread.join(max(0.0, timeout_s))
+        self._finish_couriers()
+        for courier in self._couriers:
+            courier.join(max(0.0, end - time.monotonic()))
+        if self._thread.is_alive():
+            self._count_queued()
+        else:
+            self._spool.close()
+
+    def _finish_couriers(self) -> None:
         for courier in self._couriers:
             courier.finish()
         self._spool.hurry()
-        for courier in self._couriers:
-            courier.join(max(0.0, end - time.monotonic()))
-        if not self._thread.is_alive():
-            self._spool.close()
+
+    def _count_queued(self) -> None:
+        """The disk hangs: count what it has not taken, or at least has not said so."""
+        lost = list(self._hand)
+        with suppress(queue.Empty):
+            while (item := self._queue.get_nowait()) is not None:
+                lost.append(item)
+        self._queue.put(None)
+        for _, priority in lost:
+            self._counters.dropped(priority, Loss.QUEUE, 1)
+        log.warning("the spool's disk hangs; %d events are lost", len(lost))
 
     def _run(self) -> None:
         going = True
         while going:
-            batch, going = self._gather()
-            if batch:
-                self._spool.append_many(batch)
+            self._hand, going = self._gather()
+            if self._hand:
+                self._spool.append_many(self._hand)
+            self._hand = []
             self._spool.tick()
+        self._finish_couriers()
 
-    def _gather(self) -> tuple[list[tuple[bytes, str]], bool]:
+    def _gather(self) -> tuple[list[Item], bool]:
         """Return what is queued, waiting a little for the first; False when that was the last."""
-        batch: list[tuple[bytes, str]] = []
+        batch: list[Item] = []
         try:
             item = self._queue.get(timeout=_TICK_S)
             while item is not None:
@@ -195,7 +225,7 @@ class Courier:
             if done:
                 self._delivered(done)
             if self._failures == 0:
-                log.warning("sink %s fails: %s; events wait in the spool", self._sink.name, exc)
+                log.warning("sink %s fails: %s; its events wait", self._sink.name, exc)
             self._count(self._sink.name, Delivery.FAILED)
             return done, max(wait_s, self._delay())
         self._delivered(len(entries))

@@ -7,6 +7,7 @@ it takes nothing, the newest events are kept in memory, and a folder that cannot
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -75,6 +76,13 @@ class Spool:
         spool = cls(path, config, clock, counters, disk or Disk())
         with spool._writing:
             spool._try_open()
+        return spool
+
+    @classmethod
+    def in_memory(cls, clock: Clock, counters: SpoolCounters) -> Spool:
+        """Return a spool that never looks for a disk: it holds what memory does, until the process ends."""
+        spool = cls(Path(), SpoolConfig(path=""), clock, counters, Disk())
+        spool._next_try = math.inf
         return spool
 
     def append(self, line: bytes, priority: str) -> bool:
@@ -155,6 +163,9 @@ class Spool:
                 self._disk.close(self._lock_fd)
         for entry in lost:
             self._counters.dropped(entry.priority, Loss.MEMORY, 1)
+        if lost:
+            sinks = ", ".join(one.sink for one in self._cursors)
+            log.warning("%d events that only memory held (for %s) are lost with the end", len(lost), sinks)
 
     def _number(self, items: Sequence[tuple[bytes, str]]) -> list[Entry]:
         """Return entries for what is not too long."""
@@ -180,6 +191,7 @@ class Spool:
 
     def _forget_held(self) -> None:
         with self._index.changed:
+            self._index.handed = min((one.read for one in self._cursors), default=0)
             if len(self._index.held):
                 self._index.held.forget(self._delivered())
 
@@ -208,6 +220,7 @@ class Spool:
                 replace(entry, seq=found.last + number, clock_ms=entry.clock_ms + later_ms)
                 for number, entry in enumerate(held, 1)
             ]
+            self._index.handed = 0
             self._index.held.add(moved)
             self._index.last = found.last + len(moved)
             self._index.changed.notify_all()
@@ -215,6 +228,7 @@ class Spool:
         for cursor in self._cursors:
             cursor.restart(found.cursors.get(cursor.sink) or 0)
         self._log = opened
+        opened.strangers = [replace(one, newest_ms=self._time.of_past(one.newest_ms)) for one in found.strangers]
         opened.expire(self._time.now_ms(), self._delivered())
 
     def _look_after(self, opened: Log) -> None:

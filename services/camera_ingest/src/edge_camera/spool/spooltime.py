@@ -27,6 +27,10 @@ class SpoolTime:
         """Return the wall clock's time since the epoch."""
         return int(self._clock.time() * 1000)
 
+    def of_past(self, wall_ms: int) -> int:
+        """Return what a moment of the past, by the wall clock as it goes now, is in the spool's own time."""
+        return self.now_ms() - max(0, self.wall_ms() - wall_ms)
+
     def go_on_after(self, newest: Header | None, ttl_s: float) -> int:
         """Go on where an earlier run ended, at `newest`; return by how much this moves the time on."""
         if newest is None:

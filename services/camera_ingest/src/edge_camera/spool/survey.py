@@ -26,13 +26,16 @@ class Tail:
 class Survey:
     """Everything found. `stubs` were torn before their header was whole; in `ruined` files nothing is readable.
 
+    `strangers` are of a format that this program does not know; their `newest_ms` is when the file was last written,
+    by the wall clock.
+
     `cursors` are positions by sink, None where the file is damaged; `last` is the highest number that may have
     been given away, `newest` the latest times that anything tells.
     """
 
     segments: dict[str, list[Segment]] = field(default_factory=dict)
     tails: dict[str, Tail] = field(default_factory=dict)
-    strangers: list[Path] = field(default_factory=list)
+    strangers: list[Segment] = field(default_factory=list)
     ruined: list[Path] = field(default_factory=list)
     stubs: list[Path] = field(default_factory=list)
     cursors: dict[str, int | None] = field(default_factory=dict)
@@ -80,19 +83,20 @@ def _look(found: Survey, folder: Path, priority: str) -> None:
 
 def _open(found: Survey, path: Path, priority: str, first: int) -> Segment | None:
     """Return the segment in `path`, its newest time that of its beginning; None when it is none."""
-    size, unreadable = 0, False
+    size, written_ms, unreadable = 0, 0, False
     try:
-        size = path.stat().st_size
+        size, written_ms = path.stat().st_size, path.stat().st_mtime_ns // 1_000_000
         with path.open("rb") as file:
             header = read_header(file.read(HEADER_BYTES))
         whole = header is not None
         if header is None and size >= HEADER_BYTES:
             header = _from_records(path, size)
     except UnknownVersion:
-        found.strangers.append(path)
-        found.other_bytes += size
         # Whoever wrote it gave away fewer numbers than it has bytes.
-        found.last = max(found.last, first + size)
+        last = first + size
+        found.strangers.append(Segment(path, priority, first, size, last, written_ms, written_ms))
+        found.other_bytes += size
+        found.last = max(found.last, last)
         return None
     except OSError:
         header, whole, unreadable = None, False, True

@@ -92,7 +92,8 @@ function show(camera) {
   write(part(element, ".age"), ms(camera.age_ms));
   write(part(element, ".took"), ms(camera.inference_ms));
   write(part(element, ".objects"), answer === "ok" && !quiet ? String(camera.answers.length) : "?");
-  write(part(element, ".why"), answer === null || answer === "ok" ? "" : "no answer: " + (camera.detail || answer));
+  const unanswered = answer === null || answer === "ok" ? "" : "no answer: " + (camera.detail || answer);
+  write(part(element, ".why"), camera.reason ? camera.reason.replaceAll("_", " ") : unanswered);
   write(part(element, ".model"), camera.model + " " + (camera.model_version ?? "(version not known yet)") + (camera.track === "candidate" ? " · candidate" : ""));
   write(part(element, ".books"), books(camera.totals));
   return bad;

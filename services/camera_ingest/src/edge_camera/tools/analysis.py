@@ -37,7 +37,7 @@ class CameraRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One class of one camera; the scores are of all answers in its detections."""
+    """One class of one camera: things that are of it by most answers, and the scores of all answers that name it."""
 
     camera: str
     label: str
@@ -50,7 +50,7 @@ class ClassRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HourRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Things of a class that were seen in the hour that begins then."""
+    """Things of a class that were first seen in the hour that begins then."""
 
     hour: str
     camera: str
@@ -59,10 +59,14 @@ class HourRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What a spool holds; `left_out` counts what was over a bound, `unreadable` what is no event."""
+    """What a spool holds; `left_out` counts what was over a bound, `unreadable` what is no event.
+
+    `pod_events`, which count among `events`, are about the process and no camera, as when it is told of a new config.
+    """
 
     spool: str
     events: int
+    pod_events: int
     unreadable: int
     left_out: int
     gap_over_s: float
@@ -76,6 +80,7 @@ def analysis(spool: str, counting: Counting, longest: timedelta) -> Analysis:
     return Analysis(
         spool=spool,
         events=counting.events,
+        pod_events=counting.pod_events,
         unreadable=counting.unreadable,
         left_out=counting.left_out,
         gap_over_s=longest.total_seconds(),
@@ -150,7 +155,8 @@ def _cameras(found: Analysis) -> str:
         (one_line(row.camera), row.first, row.last, *(row.kinds.get(kind, 0) for kind in kinds), _failed(row))
         for row in found.cameras
     ]
-    return table(("camera", "first", "last", *kinds, "not ok"), rows) if rows else ""
+    pod = f"events of the process itself: {found.pod_events}\n" if found.pod_events else ""
+    return (table(("camera", "first", "last", *kinds, "not ok"), rows) if rows else "") + pod
 
 
 def _failed(row: CameraRow) -> int:

@@ -13,6 +13,7 @@ from edge_common.tomlfile import one_line
 
 # Name -> what `edge-camera --help` says. Each is a module of this package with `run(argv) -> exit code`.
 COMMANDS = {
+    "check": "read settings and a config file, and say whether they will do",
     "discover": "find ONVIF cameras on the network and V4L2 cameras of this machine",
     "replay": "print the events of a spool, or those that match",
     "analyse": "count what is in a spool by camera, class and hour; scores, gaps and plots",
@@ -27,20 +28,33 @@ def run_command(name: str, argv: Sequence[str]) -> int:
     A reader that has seen enough (`| head`) is no fault.
     """
     try:
+        return _run(name, argv)
+    except KeyboardInterrupt:
+        # Outside of all other handlers: Ctrl-C ends the reader of a pipe too, and may come while that is handled.
+        _drop_stdout()
+        return INTERRUPTED
+
+
+def _run(name: str, argv: Sequence[str]) -> int:
+    try:
         # Imported here: no command waits for another's libraries.
         code: int = importlib.import_module(f"edge_camera.tools.{name}").run(argv)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_stdout()
         return 0
-    except KeyboardInterrupt:
-        _drop_stdout()
-        return INTERRUPTED
     except StartError as exc:
         return _fault(name, str(exc))
     except OSError as exc:
         return _fault(name, reason(exc))
     return code
+
+
+def mistyped(word: str) -> str:
+    """Return what is wrong with `word` when it is no flag, path or file, but perhaps a command; "" otherwise."""
+    if not word or word.startswith("-") or set(word) & {"/", "."} or os.path.lexists(word):
+        return ""
+    return f"{one_line(word)}: no such file or directory; commands are {', '.join(COMMANDS)}"
 
 
 def reason(exc: OSError) -> str:

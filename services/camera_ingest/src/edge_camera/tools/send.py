@@ -30,13 +30,17 @@ _PROGRESS_S = 2.0
 
 
 class SinksTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[sinks]`; where the pod's own spool is does not matter here."""
+    """`[sinks]`, with every key that edge_camera.config.Sinks has, which brings OpenCV.
+
+    Where the pod's own spool and pictures are does not matter here.
+    """
 
     stdout: bool = False
     mqtt: MqttConfig | None = None
     webhook: WebhookConfig | None = None
     file: FileConfig | None = None
     spool: object = None
+    snapshots: object = None
 
 
 class _File(msgspec.Struct, frozen=True):
