@@ -13,7 +13,7 @@ SOURCES := services models tests benchmarks docs Dockerfiles charts k3s
 RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
 TRAIN := .train
 
-.PHONY: help setup run up test check lint type bench bench-camera images image-report charts airgap e2e models lock clean
+.PHONY: help setup run up test check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ charts: $(VENV)/.dev  ## make the charts' README and schema from their values an
 
 airgap: $(VENV)/.dev  ## list every image that a gateway's charts can start
 	@$(BIN)/python k3s/airgap.py list
+
+image-test: $(VENV)/.dev  ## build the images anew where needed, and test them
+	$(BIN)/python -m pytest -q -p no:xdist -m images tests/images
 
 e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG); KEEP=1 leaves it running
 	$(BIN)/python -m pytest -q -p no:xdist -s tests/e2e
