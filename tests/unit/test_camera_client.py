@@ -38,6 +38,17 @@ def _frame() -> Frame:
     return Frame(camera="dock-3", seq=0, pixels=np.zeros((48, 64, 3), np.uint8), stamp=stamp, position_s=0.0)
 
 
+def test_labels_that_the_model_does_not_have_are_told_once(
+    server: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = InferenceClient(server.url, "square-detector", DEADLINE_S, 640, SystemClock(), ["square", "parcel"])
+    for _ in range(2):
+        client.prepare()
+    client.close()
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "wait for parcel," in told and "square, disc" in told
+
+
 @pytest.mark.parametrize("mode", ["trickled_head", "trickle", "slow"])
 def test_the_deadline_bounds_the_whole_exchange(server: ModelServer, client: InferenceClient, mode: str) -> None:
     server.mode = mode

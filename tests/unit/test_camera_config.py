@@ -134,6 +134,11 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
             INFERENCE + CAMERA.replace("clip.mp4", "v4l2:video0"), ["camera[0].url", "v4l2:/dev/videoN"], id="v4l2"
         ),
         pytest.param(
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + "loop = true\n",
+            ["camera[0].loop", "a camera has no end"],
+            id="loop of a camera",
+        ),
+        pytest.param(
             INFERENCE + CAMERA + "[sinks]\nmqtt = {url = 'b'}\n", ["sinks.mqtt.url", "mqtt://HOST"], id="mqtt"
         ),
         pytest.param(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -30,6 +32,37 @@ def test_the_cap_holds_and_the_oldest_of_the_lowest_goes_first(tmp_path: Path) -
     assert got[20:] == low[lost:]
     assert bench.tally.drops == {("low", Loss.CAP): lost}
     bench.spool.close()
+
+
+def test_what_had_to_make_room_is_not_waited_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=8192)
+    cursor = bench.spool.reader("reader")
+    bench.fill(300, "low")
+    lost = bench.tally.drops["low", Loss.CAP]
+    assert lost > 100
+    assert bench.spool.stats().waiting == {"reader": 300 - lost}
+    assert len(cursor.next(10)) == 10
+    assert bench.spool.stats().waiting == {"reader": 300 - lost}, "handed out is not delivered yet"
+    bench.spool.close()
+
+
+def test_a_file_is_no_folder_for_a_spool_and_a_spool_in_use_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        ((key, wanted, _),) = spool_faults(SpoolConfig(str(path)))
+        assert (key, wanted) == ("path", "a directory")
+    assert spool_faults(SpoolConfig(str(tmp_path / "later"))) == []
+    root = tmp_path / "spool"
+    root.mkdir()
+    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-c", code, str(root / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline()
+        Bench(root).spool.close()
+        other.communicate(b"\n", timeout=10)
+    assert "another process uses this spool" in caplog.text and str(root) in caplog.text
 
 
 def test_important_events_push_out_the_others_but_not_the_other_way(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -155,7 +155,7 @@ class Lanes:
             deadline_s=deadline_s,
             # A file read as fast as it is answered skips nothing.
             newest=not reader.source.waits,
-            client=self._client(inference, camera),
+            client=self._client(inference, camera, sorted({alert.label for alert in alerts.values()})),
             maker=EventMaker(self._gateway, camera.name, inference.model),
             changes=Changes(camera.keepalive_s),
             emit=self._fanout,
@@ -200,8 +200,8 @@ class Lanes:
             fast=fast,
         )
 
-    def _client(self, ask: Inference, camera: Camera) -> Asker:
-        main, candidate = self._client_of(ask, ask.url, camera, 1.0), ask.candidate
+    def _client(self, ask: Inference, camera: Camera, expected: Sequence[str]) -> Asker:
+        main, candidate = self._client_of(ask, ask.url, camera, 1.0, expected), ask.candidate
         if candidate is None or candidate.mode != "split":
             return main
         other = self._client_of(ask, candidate.url, camera, 1.0)
@@ -218,6 +218,8 @@ class Lanes:
             took=self._metrics.inference.labels("candidate").observe,
         )
 
-    def _client_of(self, ask: Inference, url: str, camera: Camera, factor: float) -> InferenceClient:
+    def _client_of(
+        self, ask: Inference, url: str, camera: Camera, factor: float, expected: Sequence[str] = ()
+    ) -> InferenceClient:
         deadline_s = ask.deadline_ms / 1000 * factor
-        return InferenceClient(url, ask.model, deadline_s, camera.max_side, self._clock)
+        return InferenceClient(url, ask.model, deadline_s, camera.max_side, self._clock, expected)

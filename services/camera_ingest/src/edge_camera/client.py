@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, cast
@@ -63,10 +64,20 @@ class _FailedError(Exception):
 class InferenceClient:
     """One kept-alive connection to one model; for use by one thread.
 
-    Nothing is retried: by the time a second try ends, the camera has a newer frame.
+    Nothing is retried: by the time a second try ends, the camera has a newer frame. `expected` labels that the model
+    does not have are told in the log: rules that wait for them would be silent for ever.
     """
 
-    def __init__(self, url: str, model: str, deadline_s: float, max_side: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        deadline_s: float,
+        max_side: int,
+        clock: Clock,
+        expected: Collection[str] = (),
+    ) -> None:
+        self._expected = expected
         self._pool = connection_pool(url)
         self._path = f"{urllib3.util.parse_url(url).path or ''}".rstrip("/") + f"/v2/models/{quote(model)}"
         self._deadline_s = deadline_s
@@ -123,8 +134,17 @@ class InferenceClient:
         # Read anew at every misfit, so told only when it says something new.
         if card.version != self._told:
             log.info("model version %s: asking for %s", card.version, ", ".join(card.outputs))
+            self._tell_unknown(card)
         self._told = card.version
         return card
+
+    def _tell_unknown(self, card: Card) -> None:
+        unknown = sorted(set(self._expected) - set(card.labels)) if card.labels else []
+        if unknown:
+            log.warning(
+                "alert rules wait for %s, which model version %s does not know; it knows %s",
+                ", ".join(unknown), card.version, ", ".join(card.labels)[:MAX_DETAIL],
+            )  # fmt: skip
 
     def _infer(self, card: Card, frame: Frame) -> tuple[str, list[Answer]]:
         pixels, scale = fit(frame.pixels, min(self._max_side, card.max_side or self._max_side))

@@ -152,6 +152,8 @@ def _camera_faults(camera: Camera) -> list[tuple[str, str, object]]:
         (0.01 <= camera.fps <= 240, "fps", "0.01 to 240 frames a second", camera.fps),
         (32 <= camera.max_side <= 8192, "max_side", "32 to 8192 pixels", camera.max_side),
         (camera.speed in {"natural", "fast"}, "speed", "natural or fast", camera.speed),
+        (not (_is_live(camera.url) and camera.loop), "loop", "none: a camera has no end", camera.loop),
+        (not (_is_live(camera.url) and camera.speed == "fast"), "speed", "natural: a camera has its own", camera.speed),
         (0.1 <= camera.keepalive_s <= 86_400, "keepalive_s", "0.1 to 86400 seconds", camera.keepalive_s),
     ]
     faults = [(key, wanted, found) for good, key, wanted, found in checks if not good]
@@ -165,6 +167,10 @@ def _camera_faults(camera: Camera) -> list[tuple[str, str, object]]:
             faults += secret_fault("credentials", camera.credentials, user_password, "a file that holds user:password")
     faults += [(f"capture.{key}", wanted, found) for key, wanted, found in capture_faults(camera.capture)]
     return faults + mask_faults(camera.mask) + camera.motion.faults() + camera.health.faults()
+
+
+def _is_live(url: str) -> bool:
+    return kind_of(url) in {Kind.RTSP, Kind.MJPEG, Kind.V4L2}
 
 
 def _scheme(url: str) -> str:

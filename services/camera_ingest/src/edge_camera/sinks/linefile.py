@@ -25,6 +25,9 @@ class LineFile:
         self._fd = os.open(path, flags, 0o640)
         try:
             self.size = self._prepare()
+            if not self.is_at(path):
+                # Its writer renamed it between our opening and our lock.
+                raise OSError("another process rotates it")
         except OSError:
             os.close(self._fd)
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -23,11 +25,23 @@ class SpoolConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fsync: Literal["event"] | float = 5.0
 
 
+def _may_be_folder(path: str) -> bool:
+    """Not there yet, or not to be looked at yet, is no fault: the spool goes on trying."""
+    if not path or "\0" in path:
+        return False
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except NotADirectoryError:
+        return False
+    except OSError:
+        return True
+
+
 def spool_faults(config: SpoolConfig) -> list[tuple[str, str, object]]:
     """Return what is wrong with a config: key within the table, what was wanted, what was found."""
     fsync = config.fsync
     checks = [
-        (bool(config.path) and "\0" not in config.path, "path", "a directory", config.path),
+        (_may_be_folder(config.path), "path", "a directory", config.path),
         (
             MIN_SEGMENT_BYTES <= config.segment_bytes <= MAX_SEGMENT_BYTES,
             "segment_bytes",

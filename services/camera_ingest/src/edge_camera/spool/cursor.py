@@ -30,6 +30,12 @@ class Cursor:
         return self._read
 
     @property
+    def owed(self) -> int:
+        """How many events were handed out and not acknowledged."""
+        with self._lock:
+            return len(self._owed)
+
+    @property
     def closed(self) -> bool:
         """The spool is closed: there will be no more."""
         return self._index.closed

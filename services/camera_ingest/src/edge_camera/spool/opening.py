@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,10 @@ def lock_folder(root: Path, disk: Disk) -> int:
     for name in (*PRIORITIES, CURSORS):
         disk.make_folder(root / name)
     disk.sync_folder(root)
-    return disk.lock(root / LOCK)
+    try:
+        return disk.lock(root / LOCK)
+    except BlockingIOError:
+        raise OSError(errno.EWOULDBLOCK, "another process uses this spool", str(root)) from None
 
 
 def open_log(root: Path, config: SpoolConfig, disk: Disk, counters: SpoolCounters, index: Index) -> tuple[Log, Survey]:

@@ -135,10 +135,20 @@ class Spool:
         """Return how full it is and who waits."""
         with self._index.changed:
             last, held = self._index.last, len(self._index.held)
+            firsts = {one.last: one.first for one in self._index.all()}
+            in_memory = self._index.held.after(0)
         owed = [one.oldest_ms for one in self._cursors]
         oldest_ms = min((one for one in owed if one is not None), default=None)
         oldest_s = 0.0 if oldest_ms is None else max(0.0, (self._time.now_ms() - oldest_ms) / 1000)
-        waiting = {one.sink: max(0, last - one.position) for one in self._cursors}
+        if in_memory:
+            firsts[in_memory[-1].seq] = in_memory[0].seq
+
+        def ahead(read: int) -> int:
+            """What was dropped to make room is not waited for: count from the oldest that is still there."""
+            oldest = min((first for end, first in firsts.items() if end > read), default=last + 1)
+            return max(0, last - max(read, oldest - 1))
+
+        waiting = {one.sink: one.owed + ahead(one.read) for one in self._cursors}
         opened = self._log
         return SpoolStats(opened.bytes if opened else 0, oldest_s, waiting, held, self._writable)
 
