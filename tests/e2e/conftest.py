@@ -21,6 +21,7 @@ from e2e.house import (
     Subscriber,
     make_namespace,
     rtsp_camera,
+    scrape,
     subscriber,
     upgrade,
 )
@@ -97,6 +98,7 @@ def events(models: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         rtsp_camera(models, "cloud", 8555) as far,
         subscriber(models, tmp_path_factory.mktemp("cloud") / "events.jsonl") as seen,
     ):
+        until(seen.subscribed, "the subscriber is there")
         upgrade(
             models, CAMERAS, f"inference.model={DETECTOR}", f"cameras.dock.url={near}", f"cameras.yard.url={far}",
             f"sinks.mqtt.url=mqtt://{CLOUD}:{BROKER_PORT}", "sinks.stdout=false", "gateway=gw-1",
@@ -125,6 +127,8 @@ def _collect(cluster: Cluster, folder: Path) -> None:
         ("pods.txt", ("get", "pods", "-o", "wide")),
     ):
         (folder / name).write_text(cluster.kubectl(*words, check=False))
+    for name, port in ((DETECTOR, 9090), (PUMP, 9090), (CAMERAS, 9091)):
+        (folder / f"metrics-{name}.txt").write_text(scrape(cluster, f"deploy/{name}", port, check=False))
     for pod in cluster.kubectl("get", "pods", "-o", "name", check=False).split():
         text = cluster.kubectl("logs", pod, "--all-containers", "--tail=500", check=False)
         (folder / (pod.replace("/", "-") + ".log")).write_text(text)

@@ -55,10 +55,10 @@ def model_version(cluster: Cluster, release: str) -> str:
     return version
 
 
-def scrape(cluster: Cluster, workload: str, port: int) -> str:
+def scrape(cluster: Cluster, workload: str, port: int, *, check: bool = True) -> str:
     """Return a pod's /metrics, read from inside it: no policy has to be opened for a test."""
     code = f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/metrics').read().decode())"
-    return cluster.kubectl("exec", workload, "--", PYTHON, "-c", code)
+    return cluster.kubectl("exec", workload, "--", PYTHON, "-c", code, check=check)
 
 
 def series(text: str, name: str, **labels: str) -> float:
@@ -150,6 +150,10 @@ class Subscriber:
     def events(self) -> list[dict[str, Any]]:
         whole = self.file.read_bytes().rpartition(b"\n")[0] if self.file.exists() else b""
         return [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
+
+    def subscribed(self) -> int:
+        """Return how often it has subscribed: again after each time the broker was away."""
+        return self.file.read_bytes().count(b"# subscribed\n") if self.file.exists() else 0
 
     def ids(self) -> list[str]:
         return [event["id"] for event in self.events()]

@@ -1,4 +1,5 @@
-"""Runs on the cloud's side: every MQTT message of a topic as one line of a file. Arguments: host, port, topic, file."""
+"""Runs on the cloud's side: every MQTT message of a topic as one line of a file, and one that begins
+with # for each time that it has subscribed. Arguments: host, port, topic, file."""
 
 from __future__ import annotations
 
@@ -19,7 +20,11 @@ def main(host: str, port: str, topic: str, file: str) -> None:
         def keep(_client: Client, _data: object, message: MQTTMessage) -> None:
             lines.write(message.payload + b"\n")
 
-        client.on_connect, client.on_message = subscribe, keep
+        def tell(*_: object) -> None:
+            lines.write(b"# subscribed\n")
+
+        client.on_connect, client.on_subscribe, client.on_message = subscribe, tell, keep
+        client.reconnect_delay_set(1, 1)
         client.connect(host, int(port))
         client.loop_forever()
 

@@ -52,14 +52,16 @@ def test_a_power_cut_without_an_uplink_costs_no_event_that_was_spooled(
 ) -> None:
     healed.on_lab("cut")
     until(lambda: len(set(spooled_ids(models)) - set(events.ids())) > 5, "events wait in the spool")
-    held = spooled_ids(models)
+    held, subscribed = spooled_ids(models), events.subscribed()
+    # It takes the broker with it.
     healed.on_lab("crash")
     begun = time.monotonic()
     healed.on_lab("restart", timeout=300)
     until(lambda: serves(models), "pods are back", 180)
     print(f"power cut: pods are back after {time.monotonic() - begun:.1f} s")
-    healed.on_lab("heal")
     healed.on_lab("broker")
+    until(lambda: events.subscribed() > subscribed, "who subscribes is there before anything can come")
+    healed.on_lab("heal")
     until(lambda: set(held) <= set(events.ids()), "all of them have arrived", 180)
     until(lambda: seen_since(events, len(held)), "and new ones come")
     assert not lost(models, events)
