@@ -31,8 +31,6 @@ def _may_be_folder(path: str) -> bool:
         return False
     try:
         return stat.S_ISDIR(Path(path).stat().st_mode)
-    except NotADirectoryError:
-        return False
     except OSError:
         return True
 
