@@ -212,7 +212,7 @@ def test_ask_compares_a_running_service_with_the_bundle(tmp_path: Path) -> None:
         assert done.returncode == 3 and "want 200, got 404" in done.stdout
     with pytest.raises(AskFailed, match="Connection refused"):
         ask(url, read_bundle(good), connect_s=0)
-    for wrong in ("nonsense", "ftp://a"):
+    for wrong in ("nonsense", "ftp://a", "http://a:99999", "http://a:b", "http://[::1", "http://a/v2"):
         done = run("--ask", wrong, good)
         assert done.returncode == 2 and "want http://HOST:PORT" in done.stderr
 

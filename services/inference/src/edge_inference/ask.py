@@ -37,13 +37,11 @@ def ask(url: str, bundle: Bundle, connect_s: float = CONNECT_S) -> int:
         StartError: `url` is none, or the bundle has no samples.
         AskFailed: no answer, another version's, or one that differs.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise StartError(f"--ask {url!r:.200}: want http://HOST:PORT")
+    host, port = _address(url)
     samples = load_all(bundle)
     if not samples:
         raise StartError(f"{bundle.directory}: want golden samples to ask with, found none")
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     try:
         connect(connection, connect_s)
         types = tensor_types(get_json(connection, f"/v2/models/{bundle.name}"))
@@ -56,6 +54,16 @@ def ask(url: str, bundle: Bundle, connect_s: float = CONNECT_S) -> int:
     finally:
         connection.close()
     return len(samples)
+
+
+def _address(url: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname and parts.path in {"", "/"} and not parts.query:
+            return parts.hostname, parts.port
+    except ValueError:
+        pass
+    raise StartError(f"--ask {url!r:.200}: want http://HOST:PORT")
 
 
 def connect(connection: http.client.HTTPConnection, patience_s: float) -> None:
