@@ -261,3 +261,9 @@ def test_without_preflight_there_is_none() -> None:
 
 def test_more_than_one_file_of_values_lays_over() -> None:
     assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}) == {"a": {"b": 3, "c": 2}}
+
+
+def test_a_candidate_is_beside_its_service() -> None:
+    config = _config({"inference": {"url": "http://detector:8080", "candidate": {"enabled": True}}})
+    assert config.inference.candidate is not None
+    assert config.inference.candidate.url == "http://detector-candidate:8080"

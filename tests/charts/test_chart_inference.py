@@ -129,6 +129,13 @@ def test_helm_test_asks_the_service_by_its_name() -> None:
     assert at(one(manifests, "Service"), "spec.ports.0") == {"name": "http", "port": 80, "targetPort": "http"}
 
 
+def test_a_candidate_keeps_the_limits_that_it_was_not_given() -> None:
+    chosen = {"enabled": True, "version": "1.1.0", "resources": {"limits": {"cpu": "2"}}}
+    container = one(render(CHART, {"candidate": chosen}), "Deployment", "dock-candidate")["spec"]["template"]["spec"]
+    limits = container["containers"][0]["resources"]["limits"]
+    assert limits == {"cpu": "2", "memory": "384Mi"}
+
+
 def test_candidate_is_a_second_release_of_everything_that_matters() -> None:
     chosen = {
         "enabled": True,
@@ -142,7 +149,7 @@ def test_candidate_is_a_second_release_of_everything_that_matters() -> None:
     assert container["image"] == "localhost/edge-model-dock:1.1.0"
     assert environment(container)["EDGE_EXPECT_VERSION"] == "1.1.0"
     assert environment(container)["EDGE_EXPECT_SHA256"] == "b2" * 32
-    assert container["resources"] == {"limits": {"cpu": "2", "memory": "1Gi"}}
+    assert container["resources"]["limits"] == {"cpu": "2", "memory": "1Gi"}
     assert deployment["spec"]["replicas"] == 1
     assert one(manifests, "Service", "dock-candidate")["spec"]["selector"]["app.kubernetes.io/component"] == "candidate"
     assert names(manifests, "Job") == ["dock-candidate-preflight", "dock-preflight"]

@@ -32,7 +32,9 @@
 
 {{- define "camera-ingest.candidate" -}}
 {{- $candidate := .Values.inference.candidate -}}
-url: {{ default (printf "http://%s-candidate:8080" .Values.inference.model) $candidate.url | quote }}
+{{- /* Beside the service: the first label of its host, with -candidate after it. */ -}}
+{{- $beside := regexReplaceAll "^(https?://[^.:/]+)" (include "camera-ingest.inferenceUrl" .) "${1}-candidate" }}
+url: {{ default $beside $candidate.url | quote }}
 mode: {{ $candidate.mode }}
 share: {{ $candidate.share }}
 {{- end }}

@@ -98,5 +98,5 @@ image: {{ include "edge-inference.reference" (list $root $image) | quote }}
 component: {{ ternary "inference" "candidate" $stable }}
 suffix: {{ ternary "" "-candidate" $stable | quote }}
 resources:
-  {{- toYaml (ternary $values.resources (default $values.resources $values.candidate.resources) $stable) | nindent 2 }}
+  {{- toYaml (ternary $values.resources (mergeOverwrite (deepCopy $values.resources) $values.candidate.resources) $stable) | nindent 2 }}
 {{- end }}
