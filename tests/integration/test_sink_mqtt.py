@@ -305,7 +305,7 @@ def test_when_the_process_is_killed_the_broker_says_offline(broker: Broker) -> N
             sender.stdin.write(state_event() + b"\n")
             sender.stdin.flush()
             assert sender.stdout.readline() == b"sent\n"
-            assert subscriber.texts(STATUS) == [b"online"]
+            subscriber.wait(lambda: subscriber.texts(STATUS) == [b"online"], "the status")
             sender.kill()
         subscriber.wait(lambda: subscriber.texts(STATUS) == [b"online", b"offline"], "the will")
     with Subscriber(broker.port) as late:

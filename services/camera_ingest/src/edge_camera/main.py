@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from edge_common.settings import add_flags, load_settings
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None) -> None:
     """Entry point; exit code 2 and one line on stderr for anything wrong with settings, config or input."""
+    # A crash inside a library says in which thread and line.
+    faulthandler.enable()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in COMMANDS:
         sys.exit(run_command(arguments[0], arguments[1:]))

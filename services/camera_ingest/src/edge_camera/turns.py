@@ -14,7 +14,8 @@ class Turns:
 
     def __init__(self, limit: int) -> None:
         self._free = limit
-        self._waiting: set[str] = set()
+        # By ticket: a camera may wait twice while a change of the config ends its old worker.
+        self._waiting: dict[object, str] = {}
         self._served: dict[str, int] = {}
         self._count = 0
         self._cond = threading.Condition()
@@ -22,9 +23,10 @@ class Turns:
     def enter(self, camera: str, timeout_s: float) -> bool:
         """Wait for a turn; return False when none came in time. Every turn needs its `leave`."""
         with self._cond:
-            self._waiting.add(camera)
-            mine = self._cond.wait_for(lambda: self._free > 0 and self._next() == camera, max(0.0, timeout_s))
-            self._waiting.discard(camera)
+            ticket = object()
+            self._waiting[ticket] = camera
+            mine = self._cond.wait_for(lambda: self._free > 0 and self._next() is ticket, max(0.0, timeout_s))
+            del self._waiting[ticket]
             if mine:
                 self._free -= 1
                 self._count += 1
@@ -45,5 +47,5 @@ class Turns:
         with self._cond:
             return len(self._waiting)
 
-    def _next(self) -> str:
-        return min(self._waiting, key=lambda camera: self._served.get(camera, 0))
+    def _next(self) -> object:
+        return min(self._waiting, key=lambda ticket: self._served.get(self._waiting[ticket], 0))
