@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from live import clean_env
 from rtsp import free_port
+from served import QuietHandler, serving
 
 PROGRAM = str(Path(sys.executable).with_name("edge-camera"))
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -197,15 +198,8 @@ class MovingCamera(ThreadingHTTPServer):
         self.speaking.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: MovingCamera
-
-    def handle(self) -> None:
-        with suppress(ConnectionError):
-            super().handle()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -234,12 +228,6 @@ def picture(number: int, light: float = 1.0) -> bytes:
 @contextmanager
 def moving_camera(pictures: list[bytes] | None = None) -> Iterator[MovingCamera]:
     """Run a MovingCamera for the length of a `with`."""
-    with MovingCamera(pictures) as camera:
-        thread = threading.Thread(target=camera.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield camera
-        finally:
-            camera.closing.set()
-            camera.shutdown()
-            thread.join(5)
+    camera = MovingCamera(pictures)
+    with serving(camera, camera.closing):
+        yield camera

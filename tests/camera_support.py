@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+
+from served import QuietHandler, serving
 
 HEADER = "Inference-Header-Content-Length"
 WIDTH, HEIGHT, SIDE = 320, 240, 50
@@ -89,17 +91,9 @@ class ModelServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     server: ModelServer
-
-    def handle(self) -> None:
-        # A client that gives up on a slow answer closes its connection: that is what some tests are about.
-        with suppress(ConnectionError):
-            super().handle()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         self.server.calls.append("GET " + self.path)
@@ -189,12 +183,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def model_server() -> Iterator[ModelServer]:
     """Run a ModelServer for the length of a `with`."""
-    with ModelServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.release.set()
-            server.shutdown()
-            thread.join(5)
+    server = ModelServer()
+    with serving(server, server.release):
+        yield server

@@ -6,9 +6,9 @@ import base64
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from edge_camera.capture.spec import Capture, kind_of
 from edge_camera.capture.watchdog import Reception
 from edge_camera.frame import Frame
 from edge_common.clock import SystemClock
+from served import QuietHandler, serving
 
 # Longer than any bound under test, on a machine with other work.
 PATIENCE_S = 40.0
@@ -126,15 +127,8 @@ class MjpegCamera(ThreadingHTTPServer):
         self.want = "Basic " + base64.b64encode(credentials.encode()).decode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: MjpegCamera
-
-    def handle(self) -> None:
-        with suppress(ConnectionError):
-            super().handle()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         self.server.connections += 1
@@ -214,15 +208,9 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def mjpeg_camera() -> Iterator[MjpegCamera]:
     """Run an MjpegCamera for the length of a `with`."""
-    with MjpegCamera() as camera:
-        thread = threading.Thread(target=camera.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield camera
-        finally:
-            camera.closing.set()
-            camera.shutdown()
-            thread.join(5)
+    camera = MjpegCamera()
+    with serving(camera, camera.closing):
+        yield camera
 
 
 def closed_port() -> int:

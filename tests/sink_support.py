@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from edge_camera.events import Event, EventMaker, FrameInfo, new_id, timestamp
 from edge_camera.metrics import CameraState
 from live import until
 from rtsp import free_port
+from served import QuietHandler, serving
 
 GATEWAY = "gw-1"
 WALL = 1_700_000_000.0
@@ -222,16 +223,9 @@ class WebServer(ThreadingHTTPServer):
         """A client that does not trust the certificate: what some tests are about."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     server: WebServer
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    def handle(self) -> None:
-        with suppress(ConnectionError):
-            super().handle()
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -255,14 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def web_server(wrap: Callable[[Any], Any] | None = None) -> Iterator[WebServer]:
     """Run a WebServer for the length of a `with`; `wrap` puts TLS around its socket."""
-    with WebServer() as server:
-        if wrap is not None:
-            server.socket, server.scheme = wrap(server.socket), "https"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.release.set()
-            server.shutdown()
-            thread.join(5)
+    server = WebServer()
+    if wrap is not None:
+        server.socket, server.scheme = wrap(server.socket), "https"
+    with serving(server, server.release):
+        yield server
