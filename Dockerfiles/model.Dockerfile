@@ -12,6 +12,8 @@ FROM ${RUNTIME}
 COPY --from=bundle /packed /
 ARG NAME=model
 ARG VERSION=dev
+# The revision is emptied: the one inherited is that of the runtime's sources, not of the bundle's.
 LABEL org.opencontainers.image.title="edge-model-${NAME}" \
       org.opencontainers.image.description="edge-inference with one model" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision=""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chart_values import DocsError, Value, read_values, schema_of
+from quantities import QUANTITIES
 from service_schemas import GENERATED
 
 HERE = Path(__file__).parent
@@ -58,7 +59,7 @@ def render(chart: Path) -> dict[Path, str]:
             raise DocsError(f"{chart / 'README.in.md'}: want {marker} once")
         page = page.replace(marker, table.rstrip())
     title, _, rest = page.partition("\n")
-    schema = json.dumps(schema_of(values, GENERATED), indent=2) + "\n"
+    schema = json.dumps(schema_of(values, GENERATED | QUANTITIES), indent=2) + "\n"
     return {chart / "README.md": f"{title}\n\n{_NOTE}{rest}", chart / "values.schema.json": schema}
 
 

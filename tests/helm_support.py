@@ -25,7 +25,8 @@ LEAST: dict[str, dict[str, Any]] = {
         "cameras": {"dock-3": {"url": "rtsp://192.168.1.20/stream1"}},
     },
 }
-CASES = sorted((path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml"))
+# Of the services' charts: what watches them has rules of its own.
+CASES = sorted((chart, path) for chart in LEAST for path in CHARTS.glob(f"{chart}/ci/*-values.yaml"))
 Manifest = dict[str, Any]
 
 

@@ -62,20 +62,16 @@ def test_knob(values: dict[str, Any], path: str, wanted: Any) -> None:
         pytest.param({"resources": {"limit": {}}}, "'limit' not allowed", id="typo-in-resources"),
         pytest.param({"probes": {"readiness": {"period": 1}}}, "'period' not allowed", id="typo-in-probe"),
         pytest.param({"networkPolicy": {"clients": {"a": {"pods": {}}}}}, "'pods' not allowed", id="typo-in-peer"),
-        pytest.param({"model": {"version": "1.0"}}, "/model/version", id="no-semver"),
         pytest.param({"model": {"version": ""}}, "model.version is required", id="no-version"),
-        pytest.param({"model": {"sha256": "abc"}}, "/model/sha256", id="no-hash"),
-        pytest.param({"model": {"name": "Belt"}}, "/model/name", id="no-label"),
+        pytest.param({"model": {"name": "Belt"}}, "model.name: want at most 63", id="no-label"),
         pytest.param({"model": {"source": "http"}}, "/model/source", id="unknown-source"),
         pytest.param({"model": {"source": "volume"}}, "set model.volume.claim", id="volume-without-claim"),
         pytest.param({"model": {"source": "oci"}, "networkPolicy": {"enabled": False}}, "set model.oci.reference", id="oci-without-reference"),
         pytest.param({"model": {"source": "oci", "oci": {"reference": "r/m"}}}, "set model.oci.registryCidrs", id="oci-without-way-out"),
-        pytest.param({"image": {"tag": "latest"}}, "/image/tag", id="latest"),
         pytest.param({"candidate": {"enabled": True}}, "candidate.version is required", id="candidate-without-version"),
         pytest.param({"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}, "choose one", id="both-monitors"),
         pytest.param({"autoscaling": {"enabled": True, "minReplicas": 3}}, "minReplicas is above", id="scale"),
         pytest.param({"autoscaling": {"enabled": True, "targetCPUUtilizationPercentage": 0}}, "/autoscaling/target", id="scale-at-0"),
-        pytest.param({"extraEnv": {"EDGE_THREADS": "2"}}, "'EDGE_THREADS'", id="setting-as-env"),
         pytest.param({"strategy": {"type": "Rolling"}}, "/strategy/type", id="strategy"),
     ],
 )  # fmt: skip
@@ -152,7 +148,7 @@ def test_candidate_is_a_second_release_of_everything_that_matters() -> None:
     assert container["resources"]["limits"] == {"cpu": "2", "memory": "1Gi"}
     assert deployment["spec"]["replicas"] == 1
     assert one(manifests, "Service", "dock-candidate")["spec"]["selector"]["app.kubernetes.io/component"] == "candidate"
-    assert names(manifests, "Job") == ["dock-candidate-preflight", "dock-preflight"]
+    assert names(manifests, "Job") == ["dock-candidate-preflight", "dock-preflight", "dock-rollback"]
     assert names(manifests, "Pod") == ["dock-candidate-test", "dock-test"]
 
 

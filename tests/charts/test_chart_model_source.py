@@ -37,7 +37,7 @@ def test_an_image_needs_no_volume_for_its_model() -> None:
 def test_a_volume_is_mounted_read_only_in_every_pod(volume: dict[str, Any], wanted: dict[str, Any]) -> None:
     manifests = render(CHART, {"model": {"name": "belt", "source": "volume", "volume": volume}})
     pods = list(pod_templates(manifests))
-    assert len(pods) == 3
+    assert len(pods) == 4
     for _, pod in pods:
         assert {"name": "model", **wanted} in pod["spec"]["volumes"]
         mount = {"name": "model", "mountPath": "/model", "subPath": "belt/1.0.0", "readOnly": True}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge_camera import build, ingest
+from edge_camera.sinks import file, mqtt
 from edge_inference.settings import MIB
 from edge_inference.settings import Settings as InferenceSettings
 from helm_support import CASES, at, environment, main_pod, one, render
@@ -50,9 +51,11 @@ def test_draining_outlasts_a_request_that_had_to_queue() -> None:
 def test_a_camera_pod_has_time_to_leave(deadline_ms: int) -> None:
     pod = main_pod(render("camera-ingest", {"inference": {"deadline_ms": deadline_ms}}))
     drain = deadline_ms / 1000 * build._DRAIN_FACTOR + build._DRAIN_MORE_S
-    # Of a lane: reader, worker and shadow, one after the other. Then the spool or four sinks, pictures twice, two listeners.
-    wanted = 3 * drain + 4 * ingest.FLUSH_S + 2 * build._STOP_S
-    assert pod["terminationGracePeriodSeconds"] >= wanted
+    # Of a lane: reader, worker and shadow, one after the other. Then sinks and pictures together, what the sinks have open, and
+    # two listeners.
+    closing = 2 * mqtt._CLOSE_S + file._CLOSE_S
+    wanted = 3 * drain + ingest.FLUSH_S + closing + 2 * build._STOP_S
+    assert wanted + 2 <= pod["terminationGracePeriodSeconds"] <= wanted + 8
 
 
 def test_memory_holds_what_the_service_lets_in() -> None:

@@ -50,7 +50,7 @@ spec:
         - {{ toYaml (merge (deepCopy .) (ternary (dict) $filled (hasKey . "labelSelector"))) | indent 10 | trim }}
         {{- end }}
       {{- end }}
-      {{- with include "edge-inference.pullers" $base }}
+      {{- with include "edge-inference.pullers" (append $base $track.component) }}
       initContainers:
         {{- . | nindent 8 }}
       {{- end }}

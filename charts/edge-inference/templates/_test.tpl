@@ -1,45 +1,4 @@
-{{/* Hook Jobs and pods that ask before and after: preflight and helm test. */}}
-
-{{/* (list . "stable"|"candidate"): the self-check of a version that is not there yet. It uses nothing that this release makes:
-     before the first install there is none of it. */}}
-{{- define "edge-inference.preflight" -}}
-{{- $root := index . 0 -}}
-{{- $values := $root.Values -}}
-{{- $track := include "edge-inference.track" . | fromYaml -}}
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: {{ include "edge-inference.named" (list $root (printf "%s-preflight" $track.suffix)) }}
-  {{- include "edge-inference.metadata" (list $root "preflight") | nindent 2 }}
-  annotations:
-    helm.sh/hook: pre-install,pre-upgrade
-    helm.sh/hook-weight: "0"
-    # A failed one stays for `kubectl logs` until the next try.
-    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-    helm.sh/hook-output-log-policy: hook-failed
-spec:
-  backoffLimit: 0
-  activeDeadlineSeconds: {{ int $values.preflight.activeDeadlineSeconds }}
-  template:
-    metadata:
-      labels:
-        {{- include "edge-inference.podLabels" (list $root $track "preflight") | nindent 8 }}
-    spec:
-      restartPolicy: Never
-      {{- include "edge-inference.podBase" (list $root $track) | nindent 6 }}
-      {{- with include "edge-inference.pullers" (list $root $track) }}
-      initContainers:
-        {{- . | nindent 8 }}
-      {{- end }}
-      containers:
-        - name: preflight
-          {{- include "edge-inference.containerBase" (list $root $track) | nindent 10 }}
-          args: [--check, {{ $values.model.path | quote }}]
-          env:
-            {{- include "edge-inference.env" (list $root $track) | nindent 12 }}
-            - name: EDGE_BUDGET
-              value: {{ $values.preflight.budget | quote }}
-{{- end }}
+{{/* The pods of `helm test`. */}}
 
 {{/* A policy learns the address of a new pod a moment after its start. Whatever is wrong then, the test itself says it. */}}
 {{- define "edge-inference.waitScript" -}}
@@ -75,7 +34,7 @@ spec:
   activeDeadlineSeconds: {{ int $values.preflight.activeDeadlineSeconds }}
   {{- include "edge-inference.podBase" (list $root $track) | nindent 2 }}
   initContainers:
-    {{- include "edge-inference.pullers" (list $root $track) | nindent 4 }}
+    {{- include "edge-inference.pullers" (list $root $track "") | nindent 4 }}
     - name: wait
       {{- include "edge-inference.containerBase" (list $root $track) | nindent 6 }}
       command: [/usr/bin/python3.11, -c]

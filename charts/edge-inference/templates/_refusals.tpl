@@ -1,0 +1,87 @@
+{{/* What the schema cannot say, or only as a regular expression that nobody reads. Included by the Deployment, so that every install
+     and upgrade meets it. */}}
+{{- define "edge-inference.refusals" -}}
+{{- include "edge-inference.refuseNames" . }}
+{{- include "edge-inference.refuseVersions" . }}
+{{- include "edge-inference.refuseLabels" . }}
+{{- include "edge-inference.refuseRollout" . }}
+{{- include "edge-inference.refuseSources" . }}
+{{- end }}
+
+{{/* (list key value pattern wanted): a text that is set has to match. */}}
+{{- define "edge-inference.match" -}}
+{{- $value := index . 1 -}}
+{{- if and $value (not (regexMatch (index . 2) $value)) }}
+{{- fail (printf "%s: want %s, found %s" (index . 0) (index . 3) (quote $value)) }}
+{{- end }}
+{{- end }}
+
+{{- define "edge-inference.refuseNames" -}}
+{{- range $key, $value := dict "model.name" .Values.model.name "nameOverride" .Values.nameOverride "namespaceOverride" .Values.namespaceOverride }}
+{{- include "edge-inference.match" (list $key $value "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" "at most 63 lower-case letters, digits and dashes, no dash at the ends") }}
+{{- end }}
+{{- $service := "a letter first, then lower-case letters, digits and dashes, no dash at the end, at most 53 in all: the Service is named after it" }}
+{{- include "edge-inference.match" (list "fullnameOverride" .Values.fullnameOverride "^[a-z]([-a-z0-9]{0,51}[a-z0-9])?$" $service) }}
+{{- if not .Values.fullnameOverride }}
+{{- include "edge-inference.match" (list "release name" .Release.Name "^[a-z]([-a-z0-9]*[a-z0-9])?$" (printf "%s; choose another, or set fullnameOverride" $service)) }}
+{{- end }}
+{{- end }}
+
+{{- define "edge-inference.refuseVersions" -}}
+{{- $model := .Values.model -}}
+{{- $candidate := .Values.candidate -}}
+{{- range $key, $value := dict "model.version" $model.version "candidate.version" $candidate.version }}
+{{- include "edge-inference.match" (list $key $value "^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(-[0-9A-Za-z.-]+)?(\\+[0-9A-Za-z.-]+)?$" "three numbers such as 1.0.0, as in the bundle's model.toml") }}
+{{- end }}
+{{- range $key, $value := dict "model.sha256" $model.sha256 "candidate.sha256" $candidate.sha256 }}
+{{- include "edge-inference.match" (list $key $value "^[0-9a-f]{64}$" "64 digits and letters a to f, as `sha256sum model.onnx` prints them") }}
+{{- end }}
+{{- $digests := dict "image.digest" .Values.image.digest "model.oci.digest" $model.oci.digest "model.oci.image.digest" $model.oci.image.digest }}
+{{- range $key, $value := merge $digests (dict "candidate.digest" $candidate.digest "candidate.ociDigest" $candidate.ociDigest) }}
+{{- include "edge-inference.match" (list $key $value "^sha256:[0-9a-f]{64}$" "sha256: and 64 digits and letters a to f, as the registry names the image or artifact") }}
+{{- end }}
+{{- range $key, $value := dict "image.tag" .Values.image.tag "candidate.tag" $candidate.tag "model.oci.image.tag" $model.oci.image.tag }}
+{{- if eq $value "latest" }}
+{{- fail (printf "%s: want a tag that stays what it is, found \"latest\": a rollback would not know what it was" $key) }}
+{{- end }}
+{{- include "edge-inference.match" (list $key $value "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$" "at most 128 letters, digits, dots, dashes and underscores") }}
+{{- end }}
+{{- end }}
+
+{{/* Of a label given twice the last counts: selectors would find nothing, and Helm not its own objects. */}}
+{{- define "edge-inference.refuseLabels" -}}
+{{- $own := list "name" "instance" "component" "part-of" -}}
+{{- range $key, $value := .Values.podLabels }}
+{{- if or (hasPrefix "edge-serve/" $key) (has (trimPrefix "app.kubernetes.io/" $key) $own) }}
+{{- fail (printf "podLabels: want labels of your own, found %s, which the chart sets: selectors find the pods by such; leave it out, or set nameOverride" $key) }}
+{{- end }}
+{{- end }}
+{{- range $key, $value := .Values.commonLabels }}
+{{- if or (eq $key "helm.sh/chart") (has (trimPrefix "app.kubernetes.io/" $key) (concat $own (list "version" "managed-by"))) }}
+{{- fail (printf "commonLabels: want labels of your own, found %s, which the chart sets: leave it out, or set nameOverride" $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "edge-inference.refuseRollout" -}}
+{{- $strategy := .Values.strategy -}}
+{{- $none := list "0" "0%" -}}
+{{- if and (eq $strategy.type "RollingUpdate") (has (toString $strategy.maxSurge) $none) (has (toString $strategy.maxUnavailable) $none) }}
+{{- fail "strategy: want maxSurge or maxUnavailable above 0, found both 0: no pod could ever be replaced; maxSurge=1 with room for two models, else maxUnavailable=1" }}
+{{- end }}
+{{- if le (int .Values.progressDeadlineSeconds) (int .Values.minReadySeconds) }}
+{{- fail (printf "progressDeadlineSeconds: want more than minReadySeconds, %d, found %d: no rollout would ever be in time" (int .Values.minReadySeconds) (int .Values.progressDeadlineSeconds)) }}
+{{- end }}
+{{- end }}
+
+{{- define "edge-inference.refuseSources" -}}
+{{- include "edge-inference.match" (list "model.volume.subPath" .Values.model.volume.subPath "^[^/]" "a folder in the volume, without / before it") }}
+{{- range $name, $cidr := .Values.model.oci.registryCidrs }}
+{{- include "edge-inference.match" (list (printf "model.oci.registryCidrs.%s" $name) $cidr "^[0-9a-fA-F.:]+/[0-9]+$" "addresses such as 10.0.0.9/32") }}
+{{- end }}
+{{- range $key, $value := .Values.extraEnv }}
+{{- if hasPrefix "EDGE_" $key }}
+{{- fail (printf "extraEnv: want no EDGE_*, found '%s': set settings.%s, where a typo is refused" $key (trimPrefix "EDGE_" $key | lower | camelcase | untitle)) }}
+{{- end }}
+{{- end }}
+{{- end }}
