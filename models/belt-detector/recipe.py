@@ -46,6 +46,11 @@ def scenes_of(split: str, seed: int, count: int) -> list[tuple[Image, list[Truth
     return [random_scene(rng, digits) for _ in range(count)]
 
 
+def held_out() -> list[tuple[Image, list[Truth]]]:
+    """Return the scenes that the figures are of, and the reference that drift is told against."""
+    return scenes_of("test", 10_000, HELD_OUT_SCENES)
+
+
 def _training_chunk(seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     from network import NET_HEIGHT, NET_WIDTH, targets
 
@@ -105,6 +110,8 @@ def _finish(model: Any, out: Path) -> None:
     import card
     import clip
     from edgectl.bundle.create import create_bundle
+    from edgectl.bundle.reference import reference_of
+    from edgectl.bundle.session import Model
     from goldens import golden_inputs
     from graph import export
 
@@ -113,7 +120,7 @@ def _finish(model: Any, out: Path) -> None:
         export(model, graph)
         digits = split_digits(SEED)["test"]
         clip.write_clip(Path(scratch), digits, SEED)
-        scenes = scenes_of("test", 10_000, HELD_OUT_SCENES)
+        scenes = held_out()
         figures = card.measure(model, graph, Path(scratch), scenes, digits, SEED, progress)
         console.print(card.table(figures))
         create_bundle(
@@ -121,6 +128,9 @@ def _finish(model: Any, out: Path) -> None:
             out,
             inputs=golden_inputs(graph, scenes_of("test", 20_000, 40), Path(scratch)),
             extra={"README.md": card.markdown(figures)},
+            reference=reference_of(
+                Model(graph), card.FACTS["answer"], card.LABELS, ({"image": frame[None]} for frame, _ in scenes)
+            ),
             source=card.source(figures, {name: installed(name) for name in card.TOOLS}),
             force=True,
             **card.FACTS,

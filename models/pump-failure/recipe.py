@@ -29,14 +29,16 @@ from sklearn.preprocessing import StandardScaler
 
 from edge_common.manifest import Answer, Budget, Metric, Source
 from edgectl.bundle.create import create_bundle
+from edgectl.bundle.reference import reference_of
 from edgectl.bundle.session import Model
-from generator import FEATURES, windows
+from generator import FEATURES, Floats, windows
 
 HERE = Path(__file__).parent
 SEED = 11
 TRAIN, TEST, PARITY = 12_000, 4_000, 1_000
 TREES, DEPTH = 60, 8
 LABELS = ["healthy", "failing"]
+ANSWER = Answer(label="label", probabilities="probabilities")
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")
 LATENCY_RUNS = 2000
 
@@ -96,8 +98,13 @@ def _rename_outputs(graph: onnx.GraphProto) -> None:
         output.name = name
 
 
+def held_out() -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return the windows that the figures are of, and the reference that drift is told against."""
+    return windows(TEST, SEED + 1)
+
+
 def measure(pipeline: Pipeline, path: Path, double_path: Path) -> Figures:
-    features, labels = windows(TEST, SEED + 1)
+    features, labels = held_out()
     parity, _ = windows(PARITY, SEED + 2)
     wanted = pipeline.predict_proba(parity)
     wrong, worst = {}, 0.0
@@ -212,7 +219,8 @@ def main() -> None:
             description="Will this pump stop within a day?",
             inputs=[{"features": golden[:1]}, {"features": golden}],
             labels=LABELS,
-            answer=Answer(label="label", probabilities="probabilities"),
+            answer=ANSWER,
+            reference=reference_of(Model(single), ANSWER, LABELS, [{"features": held_out()[0].astype(np.float32)}]),
             budget=Budget(p95_ms=20, cold_start_ms=10_000, memory_mb=200),
             source=Source(
                 framework="scikit-learn",

@@ -90,16 +90,26 @@ class Client(threading.Thread):
         connection.close()
 
 
+def at_work(port: int, count: int) -> list[Client]:
+    """Return clients of which each has had some answers."""
+    clients = [Client(port) for _ in range(count)]
+    for client in clients:
+        client.start()
+    until(lambda: all(len(client.statuses) > 10 for client in clients), f"{count} clients at work")
+    return clients
+
+
+def ended(clients: list[Client]) -> None:
+    for client in clients:
+        client.join(20)
+
+
 @pytest.mark.load
 def test_sigterm_under_load_cuts_no_accepted_request(doubler: Path, tmp_path: Path) -> None:
     service = Service(doubler, tmp_path / "log")
-    clients = [Client(service.port) for _ in range(16)]
-    for client in clients:
-        client.start()
-    until(lambda: all(len(client.statuses) > 20 for client in clients), "16 clients at work")
+    clients = at_work(service.port, 16)
     assert service.stop() == 0
-    for client in clients:
-        client.join(20)
+    ended(clients)
     assert [client.cut for client in clients] == [[]] * 16
     assert {status for client in clients for status in client.statuses} <= {200, 503}
 
@@ -107,13 +117,9 @@ def test_sigterm_under_load_cuts_no_accepted_request(doubler: Path, tmp_path: Pa
 @pytest.mark.load
 def test_64_closed_loop_clients_of_a_small_model_see_no_429(doubler: Path, tmp_path: Path) -> None:
     service = Service(doubler, tmp_path / "log")
-    clients = [Client(service.port) for _ in range(64)]
-    for client in clients:
-        client.start()
-    until(lambda: all(len(client.statuses) > 10 for client in clients), "64 clients at work")
+    clients = at_work(service.port, 64)
     assert service.stop() == 0
-    for client in clients:
-        client.join(20)
+    ended(clients)
     assert 429 not in {status for client in clients for status in client.statuses}
 
 
@@ -150,13 +156,9 @@ def test_a_stop_serves_on_for_its_delay_and_a_second_signal_ends_at_once(doubler
 @pytest.mark.load
 def test_kill_9_under_load_leaves_nothing_that_hinders_the_next_start(doubler: Path, tmp_path: Path) -> None:
     first = Service(doubler, tmp_path / "log")
-    clients = [Client(first.port) for _ in range(16)]
-    for client in clients:
-        client.start()
-    until(lambda: all(len(client.statuses) > 20 for client in clients), "16 clients at work")
+    clients = at_work(first.port, 16)
     assert first.stop(signal.SIGKILL) == -signal.SIGKILL
-    for client in clients:
-        client.join(20)
+    ended(clients)
     second = Service(doubler, tmp_path / "log2", "--port", str(first.port))
     assert second.port == first.port
     assert second.stop() == 0

@@ -8,9 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_common.answers import MAX_CLASSES
 from edge_common.errors import StartError
 from edge_common.externaldata import external_data
-from edge_common.manifest import SCHEMA, Answer, Budget, GoldenSpec, Image, Manifest, Source, manifest_dict
+from edge_common.manifest import (
+    SCHEMA,
+    Answer,
+    Budget,
+    GoldenSpec,
+    Image,
+    Manifest,
+    Reference,
+    Source,
+    manifest_dict,
+)
 from edge_common.tensors import TensorSpec
 from edge_common.tomlfile import ConfigError, read_bytes, read_document, typed
 
@@ -23,6 +34,7 @@ __all__ = [
     "GoldenSpec",
     "Image",
     "Manifest",
+    "Reference",
     "Source",
     "check_graph",
     "manifest_dict",
@@ -60,6 +72,7 @@ class Bundle:
     golden: GoldenSpec
     budget: Budget
     source: Source
+    reference: Reference | None = None
 
     def check_hash(self) -> str:
         """Return the model file's SHA-256.
@@ -110,7 +123,10 @@ def _bare(path: Path) -> Bundle:
 
 def _read_directory(directory: Path) -> Bundle:
     manifest = _manifest(directory)
-    labels = manifest.answer.labels
+    file = manifest.answer.labels
+    labels = _labels(_inside(directory, "answer.labels", file)) if file else ()
+    if manifest.reference is not None:
+        _check_reference(directory / MANIFEST, manifest.reference, labels)
     return Bundle(
         directory=directory,
         name=manifest.name,
@@ -121,13 +137,14 @@ def _read_directory(directory: Path) -> Bundle:
         description=manifest.description,
         image=manifest.image,
         answer=manifest.answer,
-        labels=_labels(_inside(directory, "answer.labels", labels)) if labels else (),
+        labels=labels,
         golden_files=tuple(
             _inside(directory, f"golden.files[{i}]", name) for i, name in enumerate(manifest.golden.files)
         ),
         golden=manifest.golden,
         budget=manifest.budget,
         source=manifest.source,
+        reference=manifest.reference,
     )
 
 
@@ -178,6 +195,20 @@ def _labels(path: Path) -> tuple[str, ...]:
             raise BundleError(f"{path}: line {number}: want each label once, found {label!r:.60} twice")
         seen.add(label)
     return labels
+
+
+def _check_reference(file: Path, reference: Reference, labels: Sequence[str]) -> None:
+    """Raise BundleError unless the reference's classes are labels, and all of them where there are few enough."""
+    known, found = labels[:MAX_CLASSES], sum(reference.classes.values())
+    for label in reference.classes:
+        if label not in known:
+            where = f"the first {MAX_CLASSES} of labels.txt" if len(labels) > MAX_CLASSES else "labels.txt"
+            raise BundleError(f"{file}: reference.classes: want labels of {where}, found {label!r:.60}")
+    if reference.classes and len(known) == len(labels) and found != reference.predictions:
+        raise BundleError(
+            f"{file}: reference.classes: want {reference.predictions} in all as reference.predictions says, "
+            f"found {found}"
+        )
 
 
 def check_graph(bundle: Bundle, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:

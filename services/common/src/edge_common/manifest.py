@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -38,6 +39,8 @@ Limit = Annotated[float, Meta(gt=0, le=1e9, description="a number above 0, at mo
 Relative = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 Absolute = Annotated[float, Meta(ge=0, le=1e9, description="a number from 0 to 1e9")]
 Figure = Annotated[float, Meta(ge=-1e300, le=1e300, description="a finite number")]
+
+Count = Annotated[int, Meta(ge=0, le=10**9, description="a whole number from 0 to 1e9")]
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -80,6 +83,32 @@ class GoldenSpec(Part, frozen=True):
     atol: Absolute = 1e-4
 
 
+class Reference(Part, frozen=True):
+    """What the model answered to real inputs when its golden samples were recorded: counts of its predictions.
+
+    `score_counts` are of the bins that `score_edges` part, an edge belonging to the bin below it.
+    """
+
+    predictions: Annotated[int, Meta(ge=1, le=10**9, description="a whole number from 1 to 1e9")]
+    classes: dict[Text, Count] = {}
+    score_edges: Annotated[list[Figure], Meta(max_length=20, description="at most 20 numbers")] = []
+    score_counts: list[Count] = []
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for counts that cannot be of so many predictions."""
+        edges, counts, classes = self.score_edges, self.score_counts, sum(self.classes.values())
+        if fallen := next(((a, b) for a, b in pairwise(edges) if a >= b), None):
+            raise ValueError(f"score_edges: want numbers that rise, found {fallen[1]:g} after {fallen[0]:g}")
+        if (edges or counts) and len(counts) != len(edges) + 1:
+            raise ValueError(f"score_counts: want {len(edges) + 1}, one more than score_edges, found {len(counts)}")
+        if counts and sum(counts) != self.predictions:
+            raise ValueError(f"score_counts: want {self.predictions} in all as predictions says, found {sum(counts)}")
+        if classes > self.predictions:
+            raise ValueError(f"classes: want at most {self.predictions} in all as predictions says, found {classes}")
+        if not (counts or self.classes):
+            raise ValueError("classes: want counts by class, or score_counts, found neither")
+
+
 class Budget(Part, frozen=True):
     p95_ms: Limit | None = None
     cold_start_ms: Limit | None = None
@@ -112,6 +141,7 @@ class Manifest(Part, frozen=True):
     image: Image | None = None
     answer: Answer = msgspec.field(default_factory=Answer)
     golden: GoldenSpec = msgspec.field(default_factory=GoldenSpec)
+    reference: Reference | None = None
     budget: Budget = msgspec.field(default_factory=Budget)
     source: Source = msgspec.field(default_factory=Source)
 

@@ -31,8 +31,13 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
 
 def read_document(path: Path, max_bytes: int = 1024 * 1024) -> dict[str, Any]:
     """Return the file as plain data; raise ConfigError when it is unreadable or not TOML."""
+    return parse_document(path, read_bytes(path, max_bytes))
+
+
+def parse_document(path: Path, content: bytes) -> dict[str, Any]:
+    """Return `content`, read from `path`, as plain data; raise ConfigError when it is not TOML."""
     try:
-        return tomllib.loads(read_bytes(path, max_bytes).decode("utf-8-sig"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:
         raise ConfigError(f"{path}: not valid TOML: nested too deeply") from None
     except ValueError as exc:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_inference.cgroup import groups, read, unified
+
 
 @dataclass(frozen=True, slots=True)
 class CpuLimit:
@@ -27,53 +29,20 @@ def cpu_limit(root: Path = Path("/"), affinity: int | None = None) -> CpuLimit:
     return CpuLimit(cores, max(1, int(cores + 1e-6)))
 
 
-def _memberships(root: Path) -> list[tuple[str, str]]:
-    """(controllers, path) of /proc/self/cgroup; v2 has empty controllers."""
-    lines = _read(root / "proc/self/cgroup").splitlines()
-    parts = [line.split(":", 2) for line in lines if line.count(":") >= 2]
-    return [(controllers, path) for _, controllers, path in parts]
-
-
-def _chain(mount: Path, path: str) -> list[Path]:
-    """The group's directory and all its parents up to the mount; just the mount inside a cgroup namespace."""
-    inside = mount / path.strip("/")
-    if not inside.is_dir() or ".." in Path(path).parts:
-        return [mount]
-    return [inside, *[p for p in inside.parents if p == mount or mount in p.parents]]
-
-
-def _groups(root: Path, controller: str) -> list[Path]:
-    for controllers, path in _memberships(root):
-        if controller in controllers.split(","):
-            for mounted in (controller, controllers):
-                mount = root / "sys/fs/cgroup" / mounted
-                if mount.is_dir():
-                    return _chain(mount, path)
-    return []
-
-
-def _unified(root: Path) -> list[Path]:
-    for controllers, path in _memberships(root):
-        mount = root / "sys/fs/cgroup"
-        if controllers == "" and (mount / "cgroup.controllers").exists():
-            return _chain(mount, path)
-    return []
-
-
 def _v2_quotas(root: Path) -> list[float]:
-    pairs = [_read(group / "cpu.max").split() for group in _unified(root)]
+    pairs = [read(group / "cpu.max").split() for group in unified(root)]
     return [_ratio(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
 
 
 def _v1_quotas(root: Path) -> list[float]:
     return [
-        _ratio(_read(group / "cpu.cfs_quota_us"), _read(group / "cpu.cfs_period_us")) for group in _groups(root, "cpu")
+        _ratio(read(group / "cpu.cfs_quota_us"), read(group / "cpu.cfs_period_us")) for group in groups(root, "cpu")
     ]
 
 
 def _cpuset_sizes(root: Path) -> list[int]:
-    texts = [_read(group / "cpuset.cpus.effective") for group in _unified(root)]
-    texts += [_read(group / "cpuset.cpus") for group in _groups(root, "cpuset")]
+    texts = [read(group / "cpuset.cpus.effective") for group in unified(root)]
+    texts += [read(group / "cpuset.cpus") for group in groups(root, "cpuset")]
     return [size for size in map(_set_size, texts) if size > 0]
 
 
@@ -91,10 +60,3 @@ def _ratio(quota: str, period: str) -> float:
         return int(quota) / int(period)
     except (ValueError, ZeroDivisionError):
         return 0.0  # "max", -1 or unreadable: no limit here
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""

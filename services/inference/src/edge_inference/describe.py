@@ -6,6 +6,7 @@ from typing import Any
 
 from edge_common.manifest import Metric
 from edge_common.tensors import TensorSpec
+from edge_inference.drift import Comparison, Figures
 from edge_inference.example import example
 from edge_inference.metrics import Histogram
 from edge_inference.service import LOADING, Service
@@ -129,6 +130,7 @@ def status(service: Service, now: float) -> dict[str, Any]:
         "selfcheck": None
         if report is None
         else {"samples": report.samples, "p95_ms": report.p95_ms, "memory_mb": report.memory_mb},
+        "drift": drift(recorder.drifted()),
         "metric": _metric(card.metric),
         "framework": card.framework,
         "parameters": parameters(service),
@@ -139,6 +141,22 @@ def status(service: Service, now: float) -> dict[str, Any]:
         },
         "example": example(service),
     }
+
+
+def drift(figures: Figures) -> dict[str, Any]:
+    """How recent predictions compare with the bundle's reference; `psi` is None while there are too few of either."""
+    return {
+        "reference": figures.reference,
+        "predictions": figures.predictions,
+        "score": _comparison(figures.score),
+        "class": _comparison(figures.classes),
+        "shares": figures.shares,
+        "reference_shares": figures.reference_shares,
+    }
+
+
+def _comparison(found: Comparison) -> dict[str, float | None]:
+    return {"psi": found.psi, "by_chance": found.by_chance, "wanted": found.wanted}
 
 
 def _metric(metric: Metric | None) -> dict[str, Any] | None:

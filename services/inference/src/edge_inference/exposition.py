@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from edge_inference.drift import Figures
 from edge_inference.metrics import GAUGES, Histogram, Recorder
 
 
@@ -17,6 +18,7 @@ def scrape_app(recorder: Recorder) -> Callable[[dict[str, Any], Any], Iterable[b
     """Return the WSGI application of the metrics port."""
     registry = CollectorRegistry()
     registry.register(cast(Collector, recorder))
+    ProcessCollector(registry=registry)
     metrics = cast(Callable[[dict[str, Any], Any], Iterable[bytes]], make_wsgi_app(registry))
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -54,8 +56,11 @@ def families(recorder: Recorder) -> Iterator[Metric]:
     failures = CounterMetricFamily("edge_inference_selfcheck_failures", "Starts whose self-check failed.", labels=names)
     failures.add_metric(mv, recorder.selfcheck_failures)
     yield failures
+    slow = CounterMetricFamily("edge_inference_over_budget", "Answered calls that took over the budget.", labels=names)
+    slow.add_metric(mv, recorder.over_budget)
+    yield slow
     for name, value in recorder.gauges.items():
-        per_model = name not in {"threads", "cpu_limit_cores"}
+        per_model = name not in {"threads", "cpu_limit_cores", "memory_limit_bytes"}
         gauge = GaugeMetricFamily(f"edge_inference_{name}", GAUGES[name], labels=names if per_model else [])
         gauge.add_metric(mv if per_model else [], value())
         yield gauge
@@ -69,6 +74,33 @@ def families(recorder: Recorder) -> Iterator[Metric]:
         [*names, "class"],
         [([*mv, label], scores) for label, scores in recorder.classes.items()],
     )
+    yield from _drift(names, mv, recorder.drift.figures(recorder.recent))
+
+
+def _drift(names: list[str], mv: list[str], figures: Figures) -> Iterator[Metric]:
+    index = GaugeMetricFamily(
+        "edge_inference_drift_psi",
+        "Population stability index of recent predictions against the bundle's reference; 0 while there are too few.",
+        labels=[*names, "of"],
+    )
+    for of, comparison in (("score", figures.score), ("class", figures.classes)):
+        index.add_metric([*mv, of], comparison.psi or 0.0)
+    yield index
+    for name, text, weight in (
+        ("predictions", "Weight of recent predictions.", figures.predictions),
+        ("reference_predictions", "Predictions of the bundle's reference; 0 is none.", float(figures.reference)),
+    ):
+        gauge = GaugeMetricFamily(f"edge_inference_drift_{name}", text, labels=names)
+        gauge.add_metric(mv, weight)
+        yield gauge
+    for name, text, shares in (
+        ("class_share", "Share of recent predictions by class.", figures.shares),
+        ("class_share_reference", "Share of the bundle's reference by class.", figures.reference_shares),
+    ):
+        family = GaugeMetricFamily(f"edge_inference_{name}", text, labels=[*names, "class"])
+        for label, share in shares.items():
+            family.add_metric([*mv, label], share)
+        yield family
 
 
 def _histogram(

@@ -70,7 +70,7 @@ def _parser() -> Parser:
         "Serve one ONNX model over the Open Inference Protocol.",
         "examples:  edge-inference models/belt-detector --port 8080\n"
         "           edge-inference --check models/belt-detector   (exit 0, or 3 with what differs)\n"
-        "           edge-inference --ask http://belt-detector:8080 models/belt-detector\n"
+        "           edge-inference --ask http://detector:8080 models/belt-detector\n"
         "           EDGE_THREADS=2 edge-inference model.onnx",
     )
     parser.add_argument("path", nargs="?", metavar="PATH", help="bundle directory or .onnx file")
@@ -93,7 +93,10 @@ def _check_expected(settings: Settings, bundle: Bundle) -> None:
         ("expect_sha256", settings.expect_sha256, digest),
     ):
         if wanted and wanted != found:
-            raise StartError(f"{key}: want {wanted}, found {found} in {bundle.directory}")
+            raise StartError(
+                f"{key}: want {wanted}, found {found} in {bundle.directory}; "
+                "with another version, a pinned tag, digest or sha256 has to be set anew"
+            )
 
 
 def _ask(url: str, bundle: Bundle) -> int:

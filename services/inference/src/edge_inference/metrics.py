@@ -9,8 +9,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING
+
+from edge_common.answers import series_names
+from edge_inference.drift import Drift, Figures
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -19,9 +22,6 @@ OUTCOMES = ("ok", "invalid", "rejected", "timeout", "failed")
 STAGES = ("decode", "queue", "run", "encode")
 # Edges sit on the 5, 50 and 100 ms objectives so that p95 is read, not interpolated.
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-# Labels with series of their own; with all thousand of ImageNet, a scrape would take a megabyte.
-MAX_CLASSES = 100
-OTHER = "other"
 BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NANOSECOND = 1e-9
 SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -76,9 +76,12 @@ class Timing:
 
 
 class Recorder:
-    """Every figure of one served model, exported from the start with zeros."""
+    """Every figure of one served model, exported from the start with zeros.
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    A call answered in more than `budget_s` is counted; 0 is no budget.
+    """
+
+    def __init__(self, labels: Sequence[str], drift: Drift | None = None, budget_s: float = 0.0) -> None:
         self.model, self.version = "", ""
         self.info: dict[str, str] = {}
         self.gauges: dict[str, Callable[[], float]] = dict.fromkeys(GAUGES, lambda: 0.0)
@@ -89,13 +92,17 @@ class Recorder:
         self.bytes = {"in": 0, "out": 0}
         self.last_inference_ms = 0
         self.selfcheck_failures = 0
+        self.over_budget = 0
+        self._budget_ns = budget_s / NANOSECOND if budget_s else inf
         self._failed_ns = 0
         self._observe_stages = tuple(histogram.observe for histogram in self.stages.values())
         # Label values come from labels.txt, never from a request; labels past the bound share one.
-        names = [label if index < MAX_CLASSES else OTHER for index, label in enumerate(labels)]
+        names = series_names(labels)
         self.classes = {name: Histogram(SCORES) for name in names}
         self.class_counts = dict.fromkeys(names, 0)
         self._class_of = dict(zip(labels, names, strict=True))
+        self.drift = drift or Drift(labels)
+        self.recent = self.drift.recent(self.class_counts.values())
         self._lock = threading.Lock()
 
     @property
@@ -118,21 +125,47 @@ class Recorder:
                 run(timing.run)
                 encode(timing.encode)
                 self.batch.observe(timing.batch)
+                if spent > self._budget_ns:
+                    self.over_budget += 1
                 self.last_inference_ms = time.time_ns() // 1_000_000
             else:
                 self._failed_ns += spent
         return spent * NANOSECOND
 
     def count_classes(self, answers: Iterable[tuple[str, float | None]]) -> None:
-        """Count predicted (label, score) pairs; a label that labels.txt lacks is left out."""
+        """Count predicted (label, score) pairs; a label that labels.txt lacks is left out.
+
+        A score under no label, or of a model without labels, is counted for drift alone.
+        """
+        drift, known = self.drift, self._class_of
+        bins, edges = drift.bins, drift.edges
         with self._lock:
+            now = drift.now()
+            if now >= drift.due:
+                drift.settle(self.class_counts.values(), now)
             for label, score in answers:
-                name = self._class_of.get(label)
+                name = known.get(label)
                 if name is not None:
                     self.class_counts[name] += 1
-                    # One NaN or infinity would be in the sum for good.
-                    if score is not None and isfinite(score):
+                elif label and known:
+                    continue
+                # One NaN or infinity would be in the sum for good.
+                if score is not None and isfinite(score):
+                    if name is not None:
                         self.classes[name].observe(score)
+                    if bins:
+                        bins[bisect_left(edges, score)] += 1
+
+    @property
+    def counts_predictions(self) -> bool:
+        """Whether `count_classes` has anything to count in."""
+        return bool(self._class_of or self.drift.bins)
+
+    def drifted(self) -> Figures:
+        """Return how the recent predictions compare with the bundle's reference."""
+        with self._lock:
+            recent = self.drift.recent(self.class_counts.values())
+        return self.drift.figures(recent)
 
     def sums(self) -> dict[str, tuple[int, int]]:
         """(count, nanoseconds) per success, fail and stage, for the statistics extension."""
@@ -156,6 +189,7 @@ class Recorder:
         with self._lock:
             still.outcomes, still.bytes = dict(self.outcomes), dict(self.bytes)
             still.class_counts = dict(self.class_counts)
+            still.recent = self.drift.recent(self.class_counts.values())
             still.duration, still.batch = self.duration.copy(), self.batch.copy()
             still.stages = {stage: histogram.copy() for stage, histogram in self.stages.items()}
             still.classes = {name: scores.copy() for name, scores in self.classes.items()}
@@ -170,4 +204,7 @@ GAUGES = {
     "ready": "1 when /v2/health/ready says 200.",
     "threads": "ONNX Runtime intra-op threads.",
     "cpu_limit_cores": "CPU this process may use.",
+    "memory_limit_bytes": "Memory this process may use; 0 is no limit.",
+    "budget_seconds": "The bundle's p95 budget; 0 is none.",
+    "memory_budget_bytes": "The bundle's memory budget; 0 is none.",
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from edge_common.answers import counted
 from edge_common.manifest import Answer
 from edge_common.tensors import Array
-from edge_inference.answers import predictions
 from edge_inference.engine import Engine
 from edge_inference.gate import Gate
 from edge_inference.jsonbody import JsonReader
@@ -38,6 +38,7 @@ class Plane:
         self.recorder = recorder
         self._answer = answer
         self._labels = labels
+        self._counts = recorder.counts_predictions
         self._decoder = Decoder(engine.inputs, engine.outputs, json)
         self._encoder = Encoder(name, version, engine.outputs)
 
@@ -72,9 +73,9 @@ class Plane:
         timing.queue, timing.run = entered - before, clock() - entered
         first = next(iter(request.inputs.values()), None)
         timing.batch = first.shape[0] if first is not None and first.ndim else 1
-        if self._labels:
+        if self._counts:
             named = {wanted.name: array for wanted, array in zip(request.outputs, outputs, strict=True)}
-            self.recorder.count_classes(predictions(self._answer, self._labels, named, MAX_COUNTED))
+            self.recorder.count_classes(counted(self._answer, self._labels, named, MAX_COUNTED))
         return outputs
 
 

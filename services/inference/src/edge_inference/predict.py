@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
+from edge_common.answers import predictions, shares
 from edge_common.errors import InvalidInput
 from edge_common.tensors import Array, TensorSpec, from_json
-from edge_inference.answers import predictions, shares
 from edge_inference.gate import Gate
 from edge_inference.jsonbody import kind, parse
 from edge_inference.metrics import Timing

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, cast
 from edge_common.bundle import Bundle
 from edge_common.errors import NotReady
 from edge_inference.cpu import CpuLimit
+from edge_inference.drift import Drift
 from edge_inference.gate import Gate
-from edge_inference.memory import give_back
+from edge_inference.memory import give_back, memory_limit
 from edge_inference.metrics import Recorder
-from edge_inference.settings import Settings
+from edge_inference.settings import MIB, Settings
 
 if TYPE_CHECKING:
     from edge_inference.plane import Plane
@@ -36,7 +37,13 @@ class Service:
         self.settings = settings
         self.bundle = bundle
         self.threads = settings.threads or limit.threads
-        self.recorder = Recorder(bundle.labels)
+        drift = Drift(
+            bundle.labels,
+            bundle.reference,
+            half_life_s=settings.drift_half_life_s,
+            minimum=settings.drift_min_predictions,
+        )
+        self.recorder = Recorder(bundle.labels, drift, (bundle.budget.p95_ms or 0.0) / 1000)
         self.report: Report | None = None
         self.reason = LOADING
         self.metrics_port = settings.metrics_port
@@ -144,12 +151,16 @@ class Service:
         return SHORT_RUN_SLOTS if short else max(1, self.threads)
 
     def _export(self, limit: CpuLimit) -> None:
+        budget, memory = self.bundle.budget, memory_limit()
         self.recorder.gauges |= {
             "ready": lambda: float(self.ready),
             "model_load_seconds": lambda: self._load_seconds,
             "selfcheck_seconds": lambda: self._selfcheck_seconds,
             "threads": lambda: float(self.threads),
             "cpu_limit_cores": lambda: limit.cores,
+            "memory_limit_bytes": lambda: float(memory),
+            "budget_seconds": lambda: (budget.p95_ms or 0.0) / 1000,
+            "memory_budget_bytes": lambda: (budget.memory_mb or 0.0) * MIB,
         }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_common.settings import choice, flag, number, path_or_none, port_number, setting, whole
+from edge_inference.drift import HALF_LIFE_S, MIN_PREDICTIONS
 
 MIB = 1024 * 1024
 
@@ -80,3 +81,13 @@ class Settings:
         whole(0, 3_600_000), 5000, help="after a failed self-check, time until exit 3, so that the reason can be read"
     )
     budget: bool = setting(flag, True, help="hold the bundle's [budget] before ready")
+    drift_half_life_s: int = setting(
+        whole(60, 30 * 86_400),
+        HALF_LIFE_S,
+        help="predictions count half as much for drift after this; with 1 h, one each 10 s is just enough",
+    )
+    drift_min_predictions: int = setting(
+        whole(1, 10**9),
+        MIN_PREDICTIONS,
+        help="weight of recent predictions below which drift is not told; 500 in ten bins give 0.02 by chance",
+    )

@@ -63,7 +63,7 @@ def inspect(
 @app.command(
     epilog="Examples:\n\n"
     "edgectl bundle create pump.onnx --name pump --version 1.0.0 --task tabular --answer probabilities=probs "
-    "--labels labels.txt\n\n"
+    "--labels labels.txt --reference windows.npz\n\n"
     "edgectl bundle create dock.onnx --name dock --version 2.1.0 --inputs frame.npz --image-input image "
     "--out bundles/dock"
 )
@@ -75,6 +75,7 @@ def create(
     task: flags.TaskOption = "tensor",
     description: flags.Description = "",
     inputs: flags.Inputs = None,
+    reference: flags.Reference = None,
     generate: flags.Generate = None,
     seed: flags.Seed = 0,
     shape: flags.Shape = None,
@@ -94,6 +95,7 @@ def create(
     from edge_common.manifest import Budget, Image
     from edgectl.bundle import options
     from edgectl.bundle.create import Facts, create_bundle
+    from edgectl.bundle.reference import recorded
     from edgectl.bundle.session import GraphRefuses
 
     facts = Facts(
@@ -108,9 +110,10 @@ def create(
     if max_side is not None and not image_input:
         raise BundleError("--max-side: want --image-input too; without an image it says nothing")
     feeds = _given(model, inputs or [])
+    names = options.read_labels(labels) if labels else ()
+    facts["reference"], without = recorded(model, facts["answer"], names, feeds, reference)
     if count := SAMPLES_BY_DEFAULT if generate is None and not feeds else generate:
         feeds += _generated(model, count, seed, options.shapes_of(shape or []), facts["image"])
-    names = options.read_labels(labels) if labels else ()
     try:
         bundle = create_bundle(
             model, out or Path(name), inputs=feeds, labels=names, rtol=rtol, atol=atol, force=force, **facts
@@ -118,6 +121,8 @@ def create(
     except GraphRefuses as exc:
         raise BundleError(str(exc) if inputs else f"{exc}; noise does not suit it: give --inputs, or --shape") from None
     print(f"{bundle.name} {bundle.version}: written to {bundle.directory} with {len(feeds)} golden samples")
+    if without:
+        print(f"no reference in it, so its answers can drift unseen: {without}")
 
 
 def _given(model: Path, paths: list[Path]) -> list[dict[str, Array]]:

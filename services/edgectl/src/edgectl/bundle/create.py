@@ -20,7 +20,19 @@ from edge_common.bundle import (
     sha256_of,
 )
 from edge_common.golden import Golden, compare, load_all, save_golden
-from edge_common.manifest import SCHEMA, Answer, Budget, File, GoldenSpec, Image, Manifest, Source, Task, manifest_dict
+from edge_common.manifest import (
+    SCHEMA,
+    Answer,
+    Budget,
+    File,
+    GoldenSpec,
+    Image,
+    Manifest,
+    Reference,
+    Source,
+    Task,
+    manifest_dict,
+)
 from edge_common.tensors import Array
 from edge_common.tomlfile import ConfigError, typed
 from edgectl.bundle.session import Model
@@ -37,6 +49,7 @@ class Facts(TypedDict, total=False):
     description: str
     image: Image | None
     answer: Answer | None
+    reference: Reference | None
     budget: Budget | None
     source: Source | None
 
@@ -56,7 +69,8 @@ def create_bundle(
     """Write the bundle directory `out` for the graph `model`, and return it read back.
 
     Each element of `inputs` (input name -> array) becomes golden/NNN.npz with the outputs the graph gives here.
-    `labels` becomes labels.txt; `extra` holds further text files, file name -> content, e.g. README.md.
+    `labels` becomes labels.txt; `extra` holds further text files, file name -> content, e.g. README.md. The fact
+    `reference` is what `edgectl.bundle.reference.reference_of` makes of many real inputs.
     An `out` that holds anything needs `force`: then the bundle's own files in it are replaced, others are kept.
 
     Raises:

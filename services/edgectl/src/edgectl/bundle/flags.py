@@ -17,6 +17,13 @@ Out = Annotated[Path | None, Option(help="Directory to write; ./NAME by default.
 TaskOption = Annotated[Task, Option(help="What the answers are.")]
 Description = Annotated[str, Option(help="One sentence for people.")]
 Inputs = Annotated[list[Path] | None, Option(help="An .npz with one array per input; one golden sample each.")]
+Reference = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE.npz|DIR",
+        help="Many real inputs (.npz, named as --inputs): drift is told against what is answered to them.",
+    ),
+]
 Generate = Annotated[
     int | None, Option(min=0, max=100, help="Golden samples of noise; 2 by default when there are no --inputs.")
 ]

@@ -38,6 +38,7 @@ def inspect_bundle(path: Path) -> dict[str, Any]:
         "tree_nodes": graph.tree_nodes,
         "quantised": graph.quantised,
         "golden": _golden(result),
+        "reference": bundle.reference.predictions if bundle.reference else 0,
     }
 
 
@@ -91,4 +92,5 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         shown = ", ".join(facts["labels"][:10])
         yield "labels", shown + (f", ... ({len(facts['labels'])})" if len(facts["labels"]) > 10 else "")
     yield "golden samples", f"{golden['agree']} of {golden['samples']} agree" if golden["samples"] else "none"
+    yield "reference", f"{facts['reference']:,} predictions" if facts["reference"] else "none: drift cannot be told"
     yield from (("differs", text) for text in golden["differences"])

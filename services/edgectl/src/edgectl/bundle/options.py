@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_common.bundle import BundleError
@@ -12,6 +12,8 @@ from edge_common.npz import NpzError, read_npz
 from edge_common.tensors import Array
 from edge_common.tomlfile import read_bytes
 
+# One file of it, unpacked: five hundred frames of 640x480.
+MAX_REFERENCE_BYTES = 512 * 1024 * 1024
 _MAX_LABELS_BYTES = 1024 * 1024
 
 
@@ -48,12 +50,21 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def read_feed(path: Path) -> dict[str, Array]:
+def read_feed(path: Path, option: str = "--inputs", max_bytes: int = MAX_GOLDEN_BYTES) -> dict[str, Array]:
     """Return the arrays of an .npz, each named as an input."""
     try:
-        return read_npz(path, MAX_GOLDEN_BYTES)
+        return read_npz(path, max_bytes)
     except NpzError as exc:
-        raise BundleError(f"--inputs {path}: {exc}") from None
+        raise BundleError(f"{option} {path}: {exc}") from None
+
+
+def read_reference(path: Path) -> Iterator[tuple[str, dict[str, Array]]]:
+    """Yield (where it is from, arrays) of one .npz, or of all in a directory, one at a time in the order of names."""
+    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    if not files:
+        raise BundleError(f"--reference {path}: want an .npz or a directory with some, found none in it")
+    for file in files:
+        yield f"--reference {file}", read_feed(file, "--reference", MAX_REFERENCE_BYTES)
 
 
 def read_labels(path: Path) -> list[str]:
