@@ -16,7 +16,7 @@ TRAIN := .train
 .PHONY: help setup run up test check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
 
 help:  ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -90,7 +90,7 @@ image-test: $(VENV)/.dev  ## build the images anew where needed, and test them
 	$(BIN)/python -m pytest -q -p no:xdist -m images tests/images
 
 e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG); KEEP=1 leaves it running
-	$(BIN)/python -m pytest -q -p no:xdist -s tests/e2e
+	$(BIN)/python -m pytest -q -p no:xdist -s --durations=0 --durations-min=5 tests/e2e
 
 models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip
 	$(TRAIN)/bin/python models/pump-failure/recipe.py

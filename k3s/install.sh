@@ -40,7 +40,8 @@ usage: install.sh --from DIR [options]
   --releases URL     mirror of K3s' release files   (default: K3s' own, on GitHub)
   --scripts URL      mirror of K3s' repository, raw (default: K3s' own, on GitHub)
   --upgrade          allow another version of K3s than the one that runs
-  --dry-run          check everything, print every action, change nothing; needs no root
+  --dry-run          check everything, print every action, change nothing; needs no root (but only root can read some files
+                     that are there already: without it they count as changed)
   --help             this
 
 HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment are used and handed to K3s; the cluster's own addresses are added

@@ -75,6 +75,16 @@ FILES = {
 }
 
 
+def chart_version(name: str) -> str:
+    """Return the version that a chart's Chart.yaml states."""
+    text = (CHARTS / name / "Chart.yaml").read_text(encoding="utf-8")
+    return next(line.removeprefix("version:").strip() for line in text.splitlines() if line.startswith("version:"))
+
+
+DATA = "var/lib/rancher/k3s"
+CHART_NAMES = [f"{name}-{chart_version(name)}.tgz" for name in ("camera-ingest", "edge-inference")]
+
+
 @dataclass(slots=True)
 class Box:
     """A bare gateway under `root`; `calls` says what was run on it."""
@@ -163,16 +173,21 @@ def carried(folder: Path, version: str = VERSION) -> Path:
     fetched(folder, version)
     (folder / "images/edge-serve-images.tar").write_bytes(b"our images")
     (folder / "charts").mkdir()
-    for name in ("edge-inference", "camera-ingest"):
-        (folder / f"charts/{name}-{chart_version(name)}.tgz").write_bytes(name.encode())
+    for name in CHART_NAMES:
+        (folder / "charts" / name).write_bytes(name.encode())
     sums(folder)
     return folder
 
 
-def chart_version(name: str) -> str:
-    """Return the version that a chart's Chart.yaml states."""
-    text = (CHARTS / name / "Chart.yaml").read_text(encoding="utf-8")
-    return next(line.removeprefix("version:").strip() for line in text.splitlines() if line.startswith("version:"))
+def good(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the lines that an install.sh printed that did its work."""
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def promised(lines: list[str]) -> list[str]:
+    """Return the files that a dry run says it would put."""
+    return [line.split()[2] for line in lines if line.startswith("would put: ")]
 
 
 def component(name: str) -> list[str]:

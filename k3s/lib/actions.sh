@@ -60,21 +60,34 @@ put_charts() { # The API server hands these out to the Helm controller's Jobs.
   local chart source before=$CHANGED
   while read -r chart; do
     source=$(chart_source "$chart")
+    if [ -d "$source" ] && [ -n "$DRY_RUN" ]; then
+      show_chart "$source" "$DATA/server/static/charts/$chart"
+      continue
+    fi
     [ -f "$source" ] || source=$(pack_chart "$source" "$chart")
-    [ -n "$DRY_RUN" ] && [ ! -f "$source" ] && say "would pack: $source" && continue
     put "$source" "$DATA/server/static/charts/$chart" 0644
   done < <(wanted_charts)
   CHANGED=$before
 }
 
-pack_chart() { # pack_chart FOLDER ARCHIVE: a chart archive is a tarball of its folder. The same files give the same bytes.
+pack_chart() { # pack_chart FOLDER ARCHIVE: where the archive of a chart's folder now lies.
   local target=$ROOT$CACHE/charts/$2
-  if [ -z "$DRY_RUN" ]; then
-    mkdir -p "$(dirname "$target")"
-    tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --directory "$(dirname "$1")" "$(basename "$1")" |
-      gzip --no-name >"$target"
-  fi
+  mkdir -p "$(dirname "$target")"
+  packed "$1" >"$target"
   printf '%s' "$target"
+}
+
+show_chart() { # show_chart FOLDER TARGET: what `put` would say of the archive, which a dry run writes nowhere.
+  if packed "$1" | cmp -s - "$ROOT$2"; then
+    say "same: $ROOT$2"
+  else
+    say "would put: $ROOT$2 (mode 0644, packed from $1)"
+  fi
+}
+
+packed() { # packed FOLDER: a chart archive is a tarball of its folder. The same files give the same bytes.
+  tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --directory "$(dirname "$1")" "$(basename "$1")" |
+    gzip --no-name
 }
 
 proxies() { # Export the proxy's settings for K3s' installer, which writes them down; without new ones keep the old ones.
@@ -108,6 +121,10 @@ install_k3s() { # K3s' own installer makes the unit, the links and the uninstall
 }
 
 wait_until_ready() {
+  if [ -n "$DRY_RUN" ]; then
+    say "would wait: until K3s' API server answers and the node is ready, 300 s each at the most"
+    return 0
+  fi
   # A restart leaves the old condition for a moment; the API server's own readiness comes first.
   run timeout 300 sh -c "until '$ROOT/usr/local/bin/k3s' kubectl get --raw /readyz >/dev/null 2>&1; do sleep 2; done"
   run timeout 300 sh -c "until '$ROOT/usr/local/bin/k3s' kubectl wait --for=condition=Ready node --all --timeout=60s; do sleep 2; done"
@@ -128,7 +145,7 @@ put_manifests() { # Last: K3s takes them up within seconds, and then charts and 
 
 farewell() {
   [ -z "$DRY_RUN" ] || { say "nothing was changed"; return 0; }
-  say "done. What comes next, and how to ask the first model: README.md, 'The first answer'"
-  say "  k3s kubectl -n kube-system get helmcharts,jobs"
-  say "  k3s kubectl -n edge get pods"
+  say "done. What comes next, and how to ask the first model: README.md, 'From bare box to first answer', from step 5 on"
+  say "  sudo k3s kubectl -n kube-system get helmcharts,jobs"
+  say "  sudo k3s kubectl -n edge get pods"
 }

@@ -27,7 +27,7 @@ find_carried() {
   for file in SHA256SUMS VERSION ARCH bin/k3s bin/install-k3s.sh; do
     [ -f "$FROM/$file" ] || refuse "$FROM/$file is missing: want a folder that airgap.py packed"
   done
-  [ "$(cat "$FROM/ARCH")" = "$(arch)" ] || refuse "$FROM is for $(cat "$FROM/ARCH"), this box is $(arch): pack with --arch $(arch)"
+  [ "$(cat "$FROM/ARCH")" = "$(arch)" ] || refuse "$FROM is for $(cat "$FROM/ARCH"), this box is $(arch): make a folder with 'fetch.sh VERSION $(arch) DIR' and pack that"
   check_sums
   [ -z "$VERSION" ] || [ "$VERSION" = "$(cat "$FROM/VERSION")" ] || refuse "--version $VERSION, but $FROM holds $(cat "$FROM/VERSION")"
   VERSION=$(cat "$FROM/VERSION")

@@ -38,9 +38,11 @@ check_root() {
 
 check_tools() {
   local tool
-  for tool in systemctl sha256sum install cmp awk sed grep df tar; do
+  for tool in systemctl sha256sum install cmp awk sed grep df tar gzip timeout; do
     command -v "$tool" >/dev/null || refuse "'$tool' is not on PATH: install it first"
   done
+  # It is in a folder that only root has on its PATH.
+  [ "$(id -u)" != 0 ] || command -v sysctl >/dev/null || refuse "'sysctl' is not on PATH: install it first (package procps)"
   [ -d "$ROOT/run/systemd/system" ] || refuse "systemd does not run here (no $ROOT/run/systemd/system): K3s needs it to be started and stopped"
   [ -n "$FROM" ] || command -v curl >/dev/null || refuse "'curl' is not on PATH: install it, or use --from"
 }

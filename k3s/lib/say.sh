@@ -29,6 +29,10 @@ put() { # put SOURCE TARGET MODE: install a file unless it is there, byte by byt
     return 0
   fi
   CHANGED=1
+  if [ -n "${DRY_RUN:-}" ]; then
+    say "would put: $target (mode $3, from $1)"
+    return 0
+  fi
   # Written beside its target and renamed: a power cut leaves the old file or the new one, never half of it.
   run install -D -m "$3" "$1" "$target.new"
   run mv -f "$target.new" "$target"

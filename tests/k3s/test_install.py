@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import re
 from pathlib import Path
 
-import pytest
+from k3s_support import CHART_NAMES, CONFIG, DATA, K3S, VERSION, Box, carried, good, promised
 
-from k3s_support import CHARTS, CONFIG, K3S, VERSION, Box, carried, chart_version, fetched
-
-DATA = "var/lib/rancher/k3s"
-CHART_NAMES = [f"{name}-{chart_version(name)}.tgz" for name in ("camera-ingest", "edge-inference")]
 MANIFESTS = sorted(path.name for path in (K3S / "manifests").glob("*.yaml"))
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Box:
-    return Box.make(tmp_path / "box")
-
-
-@pytest.fixture
-def carry(tmp_path: Path) -> Path:
-    return carried(tmp_path / "carry")
-
-
-def good(done: subprocess.CompletedProcess[str]) -> list[str]:
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
 
 
 def test_dry_run_prints_every_action_and_changes_nothing(box: Box, carry: Path) -> None:
@@ -42,8 +18,8 @@ def test_dry_run_prints_every_action_and_changes_nothing(box: Box, carry: Path) 
     assert box.calls == []
     assert lines[0] == f"checks passed: amd64, K3s {VERSION}, air-gapped"
     assert lines[-1] == "nothing was changed"
-    assert all(line.startswith("would run: ") for line in lines[1:-1])
-    targets = [line.rsplit("/", 1)[-1] for line in lines if line.startswith("would run: mv -f")]
+    assert all(line.startswith(("would run: ", "would put: ", "would wait: ")) for line in lines[1:-1])
+    targets = [target.rsplit("/", 1)[-1] for target in promised(lines)]
     wanted = ["90-edge-serve-k3s.conf", "50-edge-serve.conf", "50-edge-serve.yaml", "50-edge-serve.conf", "audit.yaml"]
     images = ["edge-serve-images.tar", "k3s-airgap-images-amd64.tar.zst"]
     first = [name for name in MANIFESTS if "namespace" in name]
@@ -52,13 +28,19 @@ def test_dry_run_prints_every_action_and_changes_nothing(box: Box, carry: Path) 
 
 
 def test_the_dry_run_shows_what_the_real_run_does(box: Box, carry: Path) -> None:
-    shown = [line for line in good(box.install("--from", carry, "--dry-run")) if line.startswith("would run: mv -f")]
+    shown = set(promised(good(box.install("--from", carry, "--dry-run"))))
     before = set(box.tree())
     good(box.install("--from", carry))
     made = {str(box.root / name) for name in set(box.tree()) - before}
-    promised = {line.split()[-1] for line in shown}
     unit = {str(box.root / f"etc/systemd/system/k3s.service{end}") for end in ("", ".env")}
-    assert made == promised | unit
+    assert made == shown | unit
+
+
+def test_where_the_last_line_leads_is_in_the_readme(box: Box, carry: Path) -> None:
+    (done,) = [line for line in good(box.install("--from", carry)) if line.startswith("done.")]
+    title, step = re.findall(r"README.md, '(.+)', from step (\d) on", done)[0]
+    text = (K3S / "README.md").read_text(encoding="utf-8")
+    assert f"\n**{step}. " in text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def test_every_file_is_where_k3s_looks_for_it(box: Box, carry: Path) -> None:
@@ -99,7 +81,7 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(box: Box, carry: Path
     assert box.tree() == before
     assert "installer restart=false skip=true exec=server" in box.calls[first:]
     assert not [call for call in box.calls[first:] if call.startswith("systemctl")]
-    put = [line for line in lines if not line.startswith(("same: ", "checks passed", "done.", "  k3s kubectl"))]
+    put = [line for line in lines if not line.startswith(("same: ", "checks passed", "done.", "  sudo k3s kubectl"))]
     assert put == []
 
 
@@ -162,69 +144,10 @@ def test_warnings_do_not_stop_it(box: Box, carry: Path) -> None:
     assert "1 processor" in said and "not synchronised" in said and "192.0.2.x" in said
 
 
-# --- online
-
-
-@pytest.fixture
-def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the address of a mirror of K3s' releases, and the folder behind it."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: pytest's output is for failures."""
-
-    folder = tmp_path / "mirror"
-    source = fetched(tmp_path / "fetched")
-    (folder / VERSION).mkdir(parents=True)
-    (folder / VERSION / "k3s").write_bytes((source / "bin/k3s").read_bytes())
-    (folder / VERSION / "install.sh").write_bytes((source / "bin/install-k3s.sh").read_bytes())
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", folder
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def online(box: Box, address: str, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    sums = tmp_path / "fetched/SHA256SUMS"
-    mirror = ("--releases", address, "--scripts", address)
-    return box.install("--version", VERSION, "--sums", sums, *mirror, *more)
-
-
-def test_online_fetches_checks_and_packs_the_charts(box: Box, mirror: tuple[str, Path], tmp_path: Path) -> None:
-    good(online(box, mirror[0], tmp_path))
-    assert (box.root / "usr/local/bin/k3s").read_bytes() == (tmp_path / "fetched/bin/k3s").read_bytes()
-    for name in CHART_NAMES:
-        with tarfile.open(box.root / f"{DATA}/server/static/charts/{name}") as archive:
-            chart = name.rpartition("-")[0]
-            found = archive.extractfile(f"{chart}/Chart.yaml")
-            assert found is not None and found.read() == (CHARTS / chart / "Chart.yaml").read_bytes()
-
-
-def test_online_twice_fetches_once(box: Box, mirror: tuple[str, Path], tmp_path: Path) -> None:
-    good(online(box, mirror[0], tmp_path))
-    before = box.tree()
-    (mirror[1] / VERSION / "k3s").unlink()
-    good(online(box, mirror[0], tmp_path))
-    assert box.tree() == before
-
-
-@pytest.mark.parametrize("name", ["k3s", "install.sh"])
-def test_online_tampered_files_are_never_run(box: Box, mirror: tuple[str, Path], tmp_path: Path, name: str) -> None:
-    (mirror[1] / VERSION / name).write_text("#!/bin/sh\necho pwned >>$CALLS\n", encoding="utf-8")
-    done = online(box, mirror[0], tmp_path)
-    assert done.returncode == 1
-    assert "is not what" in done.stderr and "tampering" in done.stderr
-    assert box.calls == []
-    assert not [path for path in box.tree() if path.endswith(".part")]
-    assert not (box.root / "usr/local/bin/k3s").exists()
-
-
-def test_online_dry_run_fetches_nothing(box: Box, tmp_path: Path) -> None:
-    fetched(tmp_path / "fetched")
-    before = box.tree()
-    lines = good(online(box, "http://127.0.0.1:1", tmp_path, "--dry-run"))
-    assert box.tree() == before
-    assert [line for line in lines if "curl" in line and "http://127.0.0.1:1/v1.35.7%2Bk3s1/k3s" in line]
+def test_an_archive_of_its_own_outlives_the_next_run(box: Box, carry: Path, tmp_path: Path) -> None:
+    """Who goes back to a version wants its image pinned; the archive of the day only has the newest."""
+    older = tmp_path / "belt-detector-1.0.0.tar"
+    older.write_bytes(b"the version before")
+    good(box.install("--from", carry, "--images", older))
+    good(box.install("--from", carry))
+    assert (box.root / f"{DATA}/agent/images" / older.name).read_bytes() == older.read_bytes()

@@ -10,16 +10,6 @@ import pytest
 from k3s_support import CONFIG, K3S, VERSION, Box, carried, fetched, sums
 
 
-@pytest.fixture
-def box(tmp_path: Path) -> Box:
-    return Box.make(tmp_path / "box")
-
-
-@pytest.fixture
-def carry(tmp_path: Path) -> Path:
-    return carried(tmp_path / "carry")
-
-
 def refused(box: Box, *args: str | Path) -> str:
     """Run install.sh, hold it to its promise, and return the reason it gave."""
     before = box.tree()
@@ -40,6 +30,7 @@ BOXES: dict[str, tuple[Callable[[Box], object], str]] = {
     "not-root": (lambda b: b.stub("id", "echo 1000"), "needs root: run it with sudo"),
     "no-systemd": (lambda b: (b.root / "run/systemd/system").rmdir(), "systemd does not run here"),
     "no-tool": (lambda b: (b.bin / "awk").unlink(), "'awk' is not on PATH"),
+    "no-sysctl": (lambda b: (b.bin / "sysctl").unlink(), "'sysctl' is not on PATH: install it first (package procps)"),
     "armhf": (lambda b: b.stub("uname", "[ $1 = -n ] && echo gateway-1 || echo armv7l"), "architecture armv7l"),
     "localhost": (lambda b: b.stub("uname", "[ $1 = -n ] && echo localhost || echo x86_64"), "every box's name"),
     "bad-name": (lambda b: b.stub("uname", "[ $1 = -n ] && echo Gate_Way || echo x86_64"), "host name 'Gate_Way'"),
@@ -134,7 +125,9 @@ def _no_k3s_images(carry: Path) -> None:
     [
         pytest.param(_flip, "./bin/k3s: FAILED", id="changed-on-the-way"),
         pytest.param(_smuggle, "./images/more.tar is not in SHA256SUMS", id="put-in-on-the-way"),
-        pytest.param(_arm, "is for arm64, this box is amd64", id="architecture"),
+        pytest.param(
+            _arm, "is for arm64, this box is amd64: make a folder with 'fetch.sh VERSION amd64 DIR'", id="arch"
+        ),
         pytest.param(_old, "K3s v1.34.2+k3s1 does not know failurePolicy 'retry'", id="too-old"),
         pytest.param(_nonsense, "K3s version 'stable': want the form v1.35.7+k3s1", id="no-version"),
         pytest.param(_no_chart, "chart edge-inference-", id="chart-missing"),

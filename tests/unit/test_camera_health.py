@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -12,21 +10,15 @@ from hypothesis import strategies as st
 
 from edge_camera.frame import Pixels
 from edge_camera.health import HealthConfig, Look, PictureHealth
+from pictures import STRANGE_LOOKS, clip_frames
 
-CLIP = Path(__file__).parents[2] / "models" / "belt-detector" / "belt.mp4"
 CONFIG = HealthConfig()
 STEP = 0.5
 
 
 @pytest.fixture(scope="module")
 def clip() -> list[Pixels]:
-    capture, frames = cv2.VideoCapture(str(CLIP)), []
-    for _ in range(12):
-        good, pixels = capture.read()
-        assert good
-        frames.append(np.asarray(pixels, np.uint8))
-    capture.release()
-    return frames
+    return list(clip_frames(12))
 
 
 def _noisy(picture: Pixels | float, sigma: float, seed: int) -> Pixels:
@@ -154,16 +146,7 @@ def test_states_do_not_flap(bad: list[str]) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    looks=st.lists(
-        st.tuples(
-            st.sampled_from([(1, 1, 3), (1, 1), (4, 3), (4, 3, 1), (4, 3, 4), (1, 40_000, 3), (40_000, 1), (0, 0, 3)]),
-            st.integers(0, 255),
-            st.floats(-1e6, 1e6),
-        ),
-        max_size=8,
-    )
-)
+@given(looks=STRANGE_LOOKS)
 def test_strange_frames_and_clocks_do_not_raise(looks: list[tuple[tuple[int, ...], int, float]]) -> None:
     health = PictureHealth(CONFIG)
     for shape, value, now in looks:

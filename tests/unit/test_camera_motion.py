@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from edge_camera.frame import Pixels
 from edge_camera.motion import LINGER_S, Motion, MotionGate
+from pictures import STRANGE_LOOKS, clip_frames
 
 FPS = 10
-CLIP = Path(__file__).parents[2] / "models" / "belt-detector" / "belt.mp4"
 
 
 def _scene(seconds: float, light: Callable[[float], float] = lambda _: 1.0) -> Iterator[tuple[float, Pixels]]:
@@ -85,13 +83,8 @@ def test_a_new_resolution_begins_anew_and_passes() -> None:
 
 
 def test_a_running_belt_always_passes() -> None:
-    capture, gate, held = cv2.VideoCapture(str(CLIP)), MotionGate(0.002, keepalive_s=10), 0
-    for index in range(100):
-        good, pixels = capture.read()
-        assert good
-        held += not gate.admit(np.asarray(pixels, np.uint8), index / FPS)
-    capture.release()
-    assert held == 0
+    gate = MotionGate(0.002, keepalive_s=10)
+    assert all(gate.admit(pixels, index / FPS) for index, pixels in enumerate(clip_frames(100)))
 
 
 def test_the_frame_is_not_written_to() -> None:
@@ -104,16 +97,7 @@ def test_the_frame_is_not_written_to() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    looks=st.lists(
-        st.tuples(
-            st.sampled_from([(1, 1, 3), (1, 1), (4, 3), (4, 3, 1), (4, 3, 4), (1, 40_000, 3), (40_000, 1), (0, 0, 3)]),
-            st.integers(0, 255),
-            st.floats(-1e6, 1e6),
-        ),
-        max_size=8,
-    )
-)
+@given(looks=STRANGE_LOOKS)
 def test_strange_frames_and_clocks_do_not_raise(looks: list[tuple[tuple[int, ...], int, float]]) -> None:
     gate = MotionGate(0.002, keepalive_s=10)
     for index, (shape, value, now) in enumerate(looks):
