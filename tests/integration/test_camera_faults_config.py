@@ -23,17 +23,17 @@ CAMERA = 'name = "dock-3"\nurl = "rtsp://127.0.0.1:1/stream"'
         pytest.param(config("tcp://h", CAMERA), ["inference.url", "http://HOST:PORT", "tcp://h"], id="bad url"),
         pytest.param(
             config(HTTP, CAMERA.replace("rtsp://", "rtsp://a:hunter2@")),
-            ["camera[0].url", "credentials"],
+            ["camera dock-3: url", "credentials"],
             id="password in the url",
         ),
         pytest.param(
             config(HTTP, CAMERA + '\ncredentials = "/nowhere/dock-3"'),
-            ["camera[0].credentials", "/nowhere/dock-3", "user:password"],
+            ["camera dock-3: credentials", "/nowhere/dock-3", "user:password"],
             id="no credentials file",
         ),
         pytest.param(
             config(HTTP, CAMERA + "\nmask = [[[0, 0], [1.2, 0], [1, 1]]]"),
-            ["camera[0].mask[0][1]", "0 to 1", "1.2"],
+            ["camera dock-3: mask[0][1]", "0 to 1", "1.2"],
             id="polygon outside",
         ),
         pytest.param(config(HTTP, CAMERA, CAMERA), ["camera[1].name", "no other camera", "dock-3"], id="duplicate"),

@@ -1,4 +1,4 @@
-"""A candidate version: compared off the main path, or given a share; agreement is counted answer by answer."""
+"""A candidate version compared off the main path; agreement is counted answer by answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_camera.agreement import Agreement
 from edge_camera.answer import Answer
-from edge_camera.candidate import Shadow, Share, Split, agreed, overlap
+from edge_camera.candidate import Shadow, Share, agreed, overlap
 from edge_camera.client import Reply, State
 from edge_camera.frame import Frame, Stamp
 
@@ -130,15 +130,3 @@ def test_what_the_main_version_did_not_answer_is_not_compared_and_failures_count
     shadow.show(make_frame(), ok())
     shadow.stop(10)
     assert counts == {Agreement.FAILED: 1} and took == []
-
-
-def test_a_split_gives_the_candidate_its_share_and_says_so() -> None:
-    main, candidate = Asked(ok(answer("m", BOX))), Asked(ok(answer("c", BOX)))
-    main.go.set()
-    candidate.go.set()
-    split = Split(main=main, candidate=candidate, share=Share(0.25))
-    replies = [split.ask(make_frame(seq)) for seq in range(8)]
-    assert [reply.track for reply in replies] == (["main"] * 3 + ["candidate"]) * 2
-    assert candidate.frames == [3, 7]
-    split.close()
-    assert main.closed and candidate.closed

@@ -79,48 +79,54 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
         ),
         pytest.param(INFERENCE + "max_in_flight = 0\n" + CAMERA, ["max_in_flight", "1 to 64"], id="in flight"),
         pytest.param(INFERENCE + CAMERA + "fsp = 5\n", ["camera[0].fsp", "unknown key", "fps"], id="typo"),
-        pytest.param(INFERENCE + CAMERA + "motion = {min_area = 2}\n", ["camera[0].motion.min_area", "2"], id="motion"),
         pytest.param(
-            INFERENCE + CAMERA + "mask = [[[0,0],[0,1.5],[1,1]]]\n", ["camera[0].mask[0][1]", "0 to 1"], id="mask"
+            INFERENCE + CAMERA + "motion = {min_area = 2}\n", ["camera dock-3: motion.min_area", "2"], id="motion"
         ),
-        pytest.param(INFERENCE + CAMERA + "health = {look_fps = 0}\n", ["camera[0].health.look_fps"], id="health"),
-        pytest.param(INFERENCE + CAMERA + "fps = 0\n", ["camera[0].fps", "0.01 to 240"], id="fps zero"),
-        pytest.param(INFERENCE + CAMERA + "fps = nan\n", ["camera[0].fps", "0.01 to 240", "nan"], id="fps nan"),
+        pytest.param(
+            INFERENCE + CAMERA + "mask = [[[0,0],[0,1.5],[1,1]]]\n", ["camera dock-3: mask[0][1]", "0 to 1"], id="mask"
+        ),
+        pytest.param(INFERENCE + CAMERA + "health = {look_fps = 0}\n", ["camera dock-3: health.look_fps"], id="health"),
+        pytest.param(INFERENCE + CAMERA + "fps = 0\n", ["camera dock-3: fps", "0.01 to 240"], id="fps zero"),
+        pytest.param(INFERENCE + CAMERA + "fps = nan\n", ["camera dock-3: fps", "0.01 to 240", "nan"], id="fps nan"),
         pytest.param(INFERENCE + CAMERA + "fps = '5'\n", ["camera[0].fps", "'5'"], id="fps a string"),
-        pytest.param(INFERENCE + CAMERA + "max_side = 8\n", ["camera[0].max_side", "8"], id="max_side"),
-        pytest.param(INFERENCE + CAMERA + "keepalive_s = 0\n", ["camera[0].keepalive_s"], id="keepalive"),
+        pytest.param(INFERENCE + CAMERA + "max_side = 8\n", ["camera dock-3: max_side", "8"], id="max_side"),
+        pytest.param(INFERENCE + CAMERA + "keepalive_s = 0\n", ["camera dock-3: keepalive_s"], id="keepalive"),
         pytest.param(INFERENCE + CAMERA + "speed = 'slow'\n", ["speed", "natural or fast", "slow"], id="speed"),
         pytest.param(
             INFERENCE + CAMERA.replace("dock-3", "Dock 3"), ["camera[0].name", "RFC 1123", "Dock 3"], id="name"
         ),
         pytest.param(
             INFERENCE + CAMERA.replace("clip.mp4", "rtsp://user:hunter2@a/b"),
-            ["camera[0].url", "without user"],
+            ["camera dock-3: url", "without user"],
             id="password",
         ),
         pytest.param(
             INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + "credentials = '/nowhere'\n",
-            ["camera[0].credentials", "user:password", "/nowhere"],
+            ["camera dock-3: credentials", "user:password", "/nowhere"],
             id="no credentials file",
         ),
         pytest.param(
             INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + f"credentials = '/{'x' * 300}'\n",
-            ["camera[0].credentials", "user:password", "File name too long"],
+            ["camera dock-3: credentials", "user:password", "File name too long"],
             id="credentials name too long",
         ),
         pytest.param(
             INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + "credentials = 'a\\u0000'\n".replace("'", '"'),
-            ["camera[0].credentials", "not a path"],
+            ["camera dock-3: credentials", "not a path"],
             id="credentials with NUL",
         ),
         pytest.param(
-            INFERENCE + CAMERA.replace("clip.mp4", "file://[abc/x.mp4"), ["camera[0].url", "file:///PATH"], id="[abc"
+            INFERENCE + CAMERA.replace("clip.mp4", "file://[abc/x.mp4"),
+            ["camera dock-3: url", "file:///PATH"],
+            id="[abc",
         ),
         pytest.param(
-            INFERENCE + CAMERA.replace("clip.mp4", "a\\u0000"), ["camera[0].url", "a video file"], id="url with NUL"
+            INFERENCE + CAMERA.replace("clip.mp4", "a\\u0000"),
+            ["camera dock-3: url", "a video file"],
+            id="url with NUL",
         ),
         pytest.param(
-            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a..b/c"), ["camera[0].url", "rtsp://HOST"], id="host"
+            INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a..b/c"), ["camera dock-3: url", "rtsp://HOST"], id="host"
         ),
         pytest.param(
             INFERENCE + CAMERA + "credentials = '/etc/hosts'\n", ["credentials", "none for"], id="credentials of a file"
@@ -129,13 +135,13 @@ def test_defaults_and_a_file_url(tmp_path: Path) -> None:
             INFERENCE + CAMERA + "capture = {transport = 'x'}\n", ["capture.transport", "tcp or udp"], id="capture"
         ),
         pytest.param(INFERENCE + CAMERA * 2, ["camera[1].name", "no other", "dock-3"], id="duplicate"),
-        pytest.param(INFERENCE + CAMERA.replace("clip.mp4", ""), ["camera[0].url"], id="empty url"),
+        pytest.param(INFERENCE + CAMERA.replace("clip.mp4", ""), ["camera dock-3: url"], id="empty url"),
         pytest.param(
-            INFERENCE + CAMERA.replace("clip.mp4", "v4l2:video0"), ["camera[0].url", "v4l2:/dev/videoN"], id="v4l2"
+            INFERENCE + CAMERA.replace("clip.mp4", "v4l2:video0"), ["camera dock-3: url", "v4l2:/dev/videoN"], id="v4l2"
         ),
         pytest.param(
             INFERENCE + CAMERA.replace("clip.mp4", "rtsp://a/b") + "loop = true\n",
-            ["camera[0].loop", "a camera has no end"],
+            ["camera dock-3: loop", "a camera has no end"],
             id="loop of a camera",
         ),
         pytest.param(

@@ -81,7 +81,7 @@ def test_check_reads_settings_and_config_and_opens_nothing(tmp_path: Path) -> No
     assert _check(path, "--viewers", "0") == (2, "", "edge-camera check: --viewers='0': must be from 1 to 64\n")
     path.write_text(path.read_text() + "fps = 0\n")
     wanted = "want 0.01 to 240 frames a second, found 0.0"
-    assert _check(path) == (2, "", f"edge-camera check: {path}: camera[0].fps: {wanted}\n")
+    assert _check(path) == (2, "", f"edge-camera check: {path}: camera a: fps: {wanted}\n")
 
 
 def _check(path: Path, *flags: str) -> tuple[int, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from edge_camera.config import Config, read_config
 from edge_camera.ingest import Difference
 from edge_camera.metrics import Reloaded
-from edge_camera.reload import LOOK_S, MAX_DETAIL, Reloader
+from edge_camera.reload import LOOK_S, MAX_DETAIL, ConfigView, Reloader
 from edge_common.errors import StartError
 
 TEXT = '[inference]\nurl = "http://a:1"\nmodel = "m"\n[[camera]]\nname = "{}"\nurl = "a.mp4"\n'
@@ -72,7 +73,7 @@ def test_a_bad_config_is_refused_once_in_one_line_and_a_good_one_after_it_counts
     assert seen.counted == [Reloaded.REFUSED]
     assert "speed" in seen.details[0] and str(path) in seen.details[0]
     (record,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
-    assert "camera[0].speed" in record.getMessage() and "\n" not in record.getMessage()
+    assert "camera a: speed" in record.getMessage() and "\n" not in record.getMessage()
     path.unlink()
     seen.look()
     assert seen.counted == [Reloaded.REFUSED], "while the file is being replaced there may be none"
@@ -83,6 +84,32 @@ def test_a_bad_config_is_refused_once_in_one_line_and_a_good_one_after_it_counts
     path.write_text(TEXT.format("others"))
     seen.look()
     assert seen.names == ["good"] and seen.counted[-1] is Reloaded.REFUSED
+
+
+def test_which_config_runs_is_known_by_its_hash_and_a_refusal_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+
+    def sha256() -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    path.write_text(TEXT.format("a"))
+    seen = Seen(path)
+    assert seen.reloader.first().camera[0].name == "a"
+    first = sha256()
+    assert seen.reloader.view() == ConfigView(sha256=first, refused=None)
+    path.write_text(TEXT.format("a") + "speed = 'slow'\n")
+    seen.look()
+    view = seen.reloader.view()
+    assert view.sha256 == first, "the old one goes on"
+    assert view.refused is not None and "camera a: speed" in view.refused
+    seen.bug = RuntimeError("hush")
+    path.write_text(TEXT.format("bb"))
+    seen.look()
+    assert "RuntimeError" in (seen.reloader.view().refused or "") and seen.reloader.view().sha256 == first
+    seen.bug = None
+    path.write_text(TEXT.format("ccc"))
+    seen.look()
+    assert seen.reloader.view() == ConfigView(sha256=sha256(), refused=None)
 
 
 def test_a_deleted_config_is_told_once_and_the_old_one_goes_on(tmp_path: Path) -> None:

@@ -130,3 +130,28 @@ def test_text_is_an_example_too(tmp_path: Path) -> None:
     service = _service(tmp_path, "tensor", '[golden]\nfiles = ["0.npz"]\n')
     (tensor,) = _status(service)["example"]["inputs"]
     assert (tensor["datatype"], tensor["data"]) == ("BYTES", ["a", "ü"])
+
+
+def test_status_tells_drift_or_that_there_is_no_reference(tmp_path: Path) -> None:
+    onnx_models.doubler(tmp_path / "model.onnx")
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    answer = '[answer]\nprobabilities = "y"\nlabels = "labels.txt"\n'
+    nothing = {"psi": None, "by_chance": None, "wanted": None}
+    assert _status(_service(tmp_path, "tabular", answer, load=False))["drift"] == {
+        "reference": 0,
+        "predictions": 0.0,
+        "score": nothing,
+        "class": nothing,
+        "shares": {"a": 0.0, "b": 0.0},
+        "reference_shares": {"a": 0.0, "b": 0.0},
+    }
+    reference = "[reference]\npredictions = 400\nscore_counts = [400]\n[reference.classes]\na = 300\nb = 100\n"
+    service = _service(tmp_path, "tabular", answer + reference, load=False)
+    service.recorder.count_classes([("a", 0.5)] * 600)
+    drift = _status(service)["drift"]
+    assert (drift["reference"], drift["reference_shares"], drift["class"]["wanted"]) == (
+        400,
+        {"a": 0.75, "b": 0.25},
+        500,
+    )
+    assert drift["class"]["psi"] > 0.25 and drift["score"]["psi"] == 0 and drift["shares"] == {"a": 1.0, "b": 0.0}

@@ -20,9 +20,9 @@ BOUNDS = [0.001, 0.01, 0.1]
 def _run(expression: str) -> Any:
     """Evaluate JavaScript among the page's pure functions."""
     page = files("edge_inference").joinpath("static/page.html").read_text(encoding="utf-8")
-    parts = re.findall(r"^function (?:quantile|remember|recorded)\(.*?^}", page, re.MULTILINE | re.DOTALL)
+    parts = re.findall(r"^function (?:quantile|remember|recorded|verdict)\(.*?^}", page, re.MULTILINE | re.DOTALL)
     parts += re.findall(r"^const (?:sum|since) = .*$", page, re.MULTILINE)
-    assert len(parts) == 5, "the page names its functions otherwise"
+    assert len(parts) == 6, "the page names its functions otherwise"
     code = "\n".join([*parts, f"console.log(JSON.stringify({expression}))"])
     done = subprocess.run([str(NODE), "-e", code], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 0, done.stderr
@@ -103,3 +103,18 @@ def test_a_recorded_request_becomes_instances(inputs: list[dict[str, Any]], inst
 )
 def test_what_has_no_rows_is_no_sample(request_: dict[str, Any] | None) -> None:
     assert _run(f"recorded({json.dumps(request_)})") == ""
+
+
+@pytest.mark.parametrize(
+    ("psi", "chance", "wanted", "words"),
+    [
+        pytest.param(None, None, None, "nothing to compare with", id="no reference"),
+        pytest.param(None, None, 500, "not yet: 499 of 500 predictions", id="too few"),
+        pytest.param(0.0, 0.02, 500, "0.000, steady (0.020 by chance alone)", id="zero is a value"),
+        pytest.param(0.2, 0.02, 500, "0.200, moving (0.020 by chance alone)", id="moving"),
+        pytest.param(0.26, 0.02, 500, "0.260, shifted (0.020 by chance alone)", id="shifted"),
+    ],
+)
+def test_verdict(psi: float | None, chance: float | None, wanted: int | None, words: str) -> None:
+    told = json.dumps({"psi": psi, "by_chance": chance, "wanted": wanted})
+    assert _run(f"verdict({told}, 499.9)") == words

@@ -10,6 +10,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from edge_common.manifest import Reference
+from edge_inference.drift import Drift
 from edge_inference.exposition import scrape_app
 from edge_inference.metrics import GAUGES, OUTCOMES, SCORES, SECONDS, STAGES, Histogram, Recorder, Timing
 
@@ -43,6 +45,15 @@ def _key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return f"edge_inference_{name}", frozenset(labels.items())
 
 
+class Still:
+    """A clock at which nothing fades."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    time = monotonic
+
+
 MV = {"model": "m", "version": "1.0.0"}
 FROM_THE_START = [
     *[_key("requests_total", **MV, outcome=outcome) for outcome in ("ok", "invalid", "rejected", "timeout", "failed")],
@@ -54,6 +65,12 @@ FROM_THE_START = [
     *[_key("bytes_total", direction=direction) for direction in ("in", "out")],
     *[_key(name, **MV) for name in ("in_flight", "queue_length", "ready")],
     *[_key(name, **MV) for name in ("model_load_seconds", "selfcheck_seconds", "selfcheck_failures_total")],
+    *[_key(name, **MV) for name in ("budget_seconds", "memory_budget_bytes", "over_budget_total")],
+    *[_key("drift_psi", **MV, of=of) for of in ("score", "class")],
+    *[_key(name, **MV) for name in ("drift_predictions", "drift_reference_predictions")],
+    *[_key("class_share", **MV, **{"class": label}) for label in ("bolt", "nut")],
+    *[_key("class_share_reference", **MV, **{"class": label}) for label in ("bolt", "nut")],
+    _key("memory_limit_bytes"),
     _key("threads"),
     _key("cpu_limit_cores"),
     *[_key("class_total", **MV, **{"class": label}) for label in ("bolt", "nut")],
@@ -93,6 +110,43 @@ def test_every_outcome_counts_once_and_only_an_answer_has_stages() -> None:
     assert samples[_key("batch_size_bucket", **MV, le="2.0")] == 1
     sums = recorder.sums()
     assert sums["success"][0] == 1 and sums["fail"][0] == len(OUTCOMES) - 1 and sums["run"] == (1, 3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "outcome", "count"),
+    [
+        pytest.param(1e-9, "ok", 1, id="over"),
+        pytest.param(1e-9, "failed", 0, id="over, but not answered"),
+        pytest.param(1000.0, "ok", 0, id="within"),
+        pytest.param(0.0, "ok", 0, id="no budget"),
+    ],
+)
+def test_an_answer_over_the_budget_is_counted(budget_s: float, outcome: str, count: int) -> None:
+    recorder = Recorder([], budget_s=budget_s)
+    recorder.model, recorder.version = "m", "1.0.0"
+    recorder.finish(Timing(), outcome)
+    assert _samples(recorder.collect())[_key("over_budget_total", **MV)] == count
+
+
+def test_drift_is_told_beside_the_reference() -> None:
+    reference = Reference(predictions=100, classes={"bolt": 75, "nut": 25}, score_edges=[0.5], score_counts=[50, 50])
+    recorder = Recorder(["bolt", "nut"], Drift(["bolt", "nut"], reference, minimum=80, clock=Still()))
+    recorder.model, recorder.version = "m", "1.0.0"
+    recorder.count_classes([("nut", 0.9)] * 79)
+    samples = _samples(recorder.collect())
+    assert samples[_key("drift_predictions", **MV)] == 79 and samples[_key("drift_reference_predictions", **MV)] == 100
+    assert [samples[_key("drift_psi", **MV, of=of)] for of in ("score", "class")] == [0, 0]
+    recorder.count_classes([("nut", 0.9)])
+    samples = _samples(recorder.collect())
+    assert all(samples[_key("drift_psi", **MV, of=of)] > 0.25 for of in ("score", "class"))
+    assert samples[_key("class_share", **MV, **{"class": "nut"})] == 1
+    assert samples[_key("class_share_reference", **MV, **{"class": "nut"})] == 0.25
+
+
+def test_the_process_is_among_the_metrics() -> None:
+    samples = _samples(parse_text(_scrape(_recorder([]))[0]))
+    for name in ("resident_memory_bytes", "start_time_seconds", "cpu_seconds_total"):
+        assert samples[(f"process_{name}", frozenset())] > 0
 
 
 def test_a_histogram_is_cumulative_and_an_edge_belongs_to_its_bucket() -> None:

@@ -1,4 +1,4 @@
-{{/* Where the pod may go. A URL with an IPv4 address opens that address; a host name needs a CIDR in the values. */}}
+{{/* Where the pod may go. A URL with an IP address opens that address; a host name needs a CIDR in the values. */}}
 
 {{- define "camera-ingest.dnsEgress" -}}
 - to:
@@ -10,10 +10,36 @@
       port: 53
 {{- end }}
 
-{{/* The IPv4 address of a URL, or nothing. */}}
-{{- define "camera-ingest.address" -}}
-{{- $host := (urlParse .).hostname -}}
-{{- if regexMatch "^[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+$" $host }}{{ $host }}{{ end -}}
+{{/* Where the model is: the address of its URL, or else the pods that networkPolicy.inference selects, on their own port. A policy
+     sees a pod's port, not its Service's; that of the URL is open besides, for pods that listen on it. */}}
+{{- define "camera-ingest.inferenceEgress" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- $ports := list -}}
+{{- $peers := list -}}
+{{- range (include "camera-ingest.inferenceUrls" . | fromYaml).urls }}
+{{- $port := include "camera-ingest.port" . | int }}
+{{- $address := include "camera-ingest.address" . }}
+{{- if $address }}
+{{- $peers = append $peers (dict "cidr" (include "camera-ingest.cidr" $address) "port" $port) }}
+{{- else }}
+{{- $ports = append (append $ports (int $policy.inferencePort)) $port }}
+{{- end }}
+{{- end }}
+{{- with uniq $ports }}
+- to:
+    - {{ toYaml $policy.inference | indent 6 | trim }}
+  ports:
+    {{- range . }}
+    - port: {{ . }}
+    {{- end }}
+{{- end }}
+{{- range uniq $peers }}
+- to:
+    - ipBlock:
+        cidr: {{ .cidr }}
+  ports:
+    - port: {{ .port }}
+{{- end }}
 {{- end }}
 
 {{- define "camera-ingest.cameraCidrs" -}}
@@ -23,7 +49,7 @@
 {{- if regexMatch "^(rtsp|https?)://" (lower $camera.url) }}
 {{- $address := include "camera-ingest.address" $camera.url }}
 {{- if $address }}
-{{- $cidrs = append $cidrs (printf "%s/32" $address) }}
+{{- $cidrs = append $cidrs (include "camera-ingest.cidr" $address) }}
 {{- else if not (or $policy.cameraCidrs $policy.extraEgress) }}
 {{- fail (printf "cameras.%s.url has a host name: set networkPolicy.cameraCidrs (name: CIDR) to where it is, since policies know no names; or networkPolicy.enabled=false" $name) }}
 {{- end }}
@@ -38,14 +64,11 @@ cidrs: {{ uniq $cidrs | sortAlpha | toJson }}
 {{- range $name, $sink := $policy.sinkCidrs }}
 {{- $peers = append $peers (dict "cidr" $sink.cidr "port" (int $sink.port)) }}
 {{- end }}
-{{- $ports := dict "mqtt" 1883 "mqtts" 8883 "http" 80 "https" 443 }}
 {{- range $kind, $sink := .Values.sinks }}
 {{- if and (kindIs "map" $sink) (index $sink "url") }}
 {{- $address := include "camera-ingest.address" $sink.url }}
 {{- if $address }}
-{{- $parts := urlParse $sink.url }}
-{{- $port := regexFind "[0-9]+$" (trimPrefix $parts.hostname $parts.host) }}
-{{- $peers = append $peers (dict "cidr" (printf "%s/32" $address) "port" (int (default (index $ports $parts.scheme) $port))) }}
+{{- $peers = append $peers (dict "cidr" (include "camera-ingest.cidr" $address) "port" (include "camera-ingest.port" $sink.url | int)) }}
 {{- else if not (or $policy.sinkCidrs $policy.extraEgress) }}
 {{- fail (printf "sinks.%s.url has a host name: set networkPolicy.sinkCidrs (name: {cidr, port}) or extraEgress to where it is, since policies know no names; or networkPolicy.enabled=false" $kind) }}
 {{- end }}
@@ -57,6 +80,6 @@ peers: {{ $peers | toJson }}
 {{/* Is a camera read over UDP? Then it sends to a port of ours. */}}
 {{- define "camera-ingest.udp" -}}
 {{- range $name, $camera := .Values.cameras }}
-{{- if eq (dig "capture" "transport" "tcp" $camera) "udp" }}udp{{ end -}}
+{{- if eq (default "tcp" (default dict $camera.capture).transport) "udp" }}udp{{ end -}}
 {{- end }}
 {{- end }}

@@ -79,9 +79,10 @@ tolerations:
   {{- end }}
 {{- end }}
 
-{{/* (list . configMap): volumes that the service and its preflight share. */}}
+{{/* (list . configMap optional): volumes that the service and its preflight share; may a Secret be missing? */}}
 {{- define "camera-ingest.volumes" -}}
 {{- $values := (index . 0).Values -}}
+{{- $optional := index . 2 -}}
 - name: config
   configMap:
     name: {{ index . 1 }}
@@ -96,6 +97,9 @@ tolerations:
       {{- range $name, $file := $values.secretFiles }}
       - secret:
           name: {{ $file.existingSecret }}
+          {{- if $optional }}
+          optional: true
+          {{- end }}
           items:
             - key: {{ $file.key }}
               path: {{ $name }}

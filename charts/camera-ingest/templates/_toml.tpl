@@ -49,6 +49,11 @@ share: {{ $candidate.share }}
 {{- include "camera-ingest.tomlLines" $sinks }}
 {{- end }}
 
+{{/* The SHA-256 of the config file, as its ConfigMap holds it: YAML ends such a text with one line break. */}}
+{{- define "camera-ingest.configHash" -}}
+{{- printf "%s\n" (include "camera-ingest.config" . | trim) | sha256sum -}}
+{{- end }}
+
 {{/* The config file. */}}
 {{- define "camera-ingest.config" -}}
 {{- $inference := merge (dict "url" (include "camera-ingest.inferenceUrl" .)) (omit .Values.inference "candidate" "url") -}}

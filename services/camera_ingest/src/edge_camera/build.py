@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import cv2
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics, make_w
 
 from edge_camera.alerts import Alert
 from edge_camera.answers_file import AnswersFile
-from edge_camera.candidate import Asker, Shadow, Share, Split
+from edge_camera.candidate import Asker, Shadow, Share
 from edge_camera.capture.source import CaptureSource
 from edge_camera.capture.spec import kind_of
 from edge_camera.client import InferenceClient
@@ -27,11 +28,13 @@ from edge_camera.mailbox import Mailbox
 from edge_camera.metrics import CameraState, Cause, Metrics
 from edge_camera.pipeline import Reader, Watcher, Worker
 from edge_camera.record import Record
+from edge_camera.reload import ConfigView
 from edge_camera.settings import Settings
 from edge_camera.sight import Sight
 from edge_camera.sinks.make import close_sinks, keep_cameras, make_sinks
 from edge_camera.snapshots import Snapshots
 from edge_camera.source import FileSource, Source, open_video
+from edge_camera.split import Split
 from edge_camera.spooled import open_spool, outlets
 from edge_camera.status import status_document
 from edge_camera.summary import Window
@@ -52,8 +55,16 @@ _SHADOW_FACTOR = 3.0
 _DRAIN_FACTOR, _DRAIN_MORE_S = 2.0, 2.0
 
 
-def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile | None = None) -> Ingest:
+def build(
+    settings: Settings,
+    config: Config,
+    clock: Clock,
+    answers: AnswersFile | None = None,
+    running: Callable[[], ConfigView] = ConfigView,
+) -> Ingest:
     """Make every object of the process; the listeners' ports are taken, but nothing runs yet.
+
+    `running` tells which config runs, for `/status`.
 
     Raises:
         StartError: a source cannot be opened or a port is taken.
@@ -83,7 +94,11 @@ def build(settings: Settings, config: Config, clock: Clock, answers: AnswersFile
         stats=None if spool is None else spool.stats,
     )
     leaving = threading.Event()
-    page = create_app(gallery, lambda: status_document(gateway, gallery, clock.monotonic(), deliveries), leaving.is_set)
+
+    def status() -> dict[str, Any]:
+        return status_document(gateway, gallery, clock.monotonic(), deliveries, running())
+
+    page = create_app(gallery, status, leaving.is_set)
     scrape = make_wsgi_app(registry, disable_compression=True)
     return Ingest(
         config=config,
@@ -205,7 +220,13 @@ class Lanes:
         if candidate is None or candidate.mode != "split":
             return main
         other = self._client_of(ask, candidate.url, camera, 1.0)
-        return Split(main=main, candidate=other, share=Share(candidate.share))
+        return Split(
+            main=main,
+            candidate=other,
+            share=Share(candidate.share),
+            clock=self._clock,
+            count=lambda why: self._metrics.fallbacks.labels(why.value).inc(),
+        )
 
     def _shadow(self, ask: Inference, camera: Camera) -> Shadow | None:
         candidate = ask.candidate

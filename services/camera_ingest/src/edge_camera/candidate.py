@@ -1,11 +1,11 @@
-"""A candidate version beside the one that counts: asked in its shadow, or given a share of the frames."""
+"""A candidate version beside the one that counts: asked in its shadow and compared (split.py gives it a share)."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_camera.agreement import Agreement
@@ -44,28 +44,6 @@ class Share:
             return False
         self._sum -= 1.0
         return True
-
-
-@dataclass(slots=True, kw_only=True)
-class Split:
-    """Ask the candidate instead of the main version about a share of the frames; its answers count."""
-
-    main: Asker
-    candidate: Asker
-    share: Share
-
-    def prepare(self) -> None:
-        self.main.prepare()
-        self.candidate.prepare()
-
-    def ask(self, frame: Frame) -> Reply:
-        if self.share.pick():
-            return replace(self.candidate.ask(frame), track="candidate")
-        return self.main.ask(frame)
-
-    def close(self) -> None:
-        self.main.close()
-        self.candidate.close()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +24,7 @@ from edge_camera.snapshots import SnapshotConfig
 from edge_camera.spool.config import SpoolConfig, spool_faults
 from edge_camera.urls import is_service
 from edge_common.errors import StartError
-from edge_common.tomlfile import read_toml
+from edge_common.tomlfile import parse_document, read_bytes, typed
 
 # A group of cameras is some dozens of lines; a file over this is not a config.
 MAX_CONFIG_BYTES = 256 * 1024
@@ -94,16 +96,29 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alert: dict[str, Alert] = {}
 
 
-def read_config(path: Path) -> Config:
+class Loaded(NamedTuple):
+    """A config, and the SHA-256 (hex) of the very bytes that it was read from."""
+
+    config: Config
+    sha256: str
+
+
+def load_config(path: Path) -> Loaded:
     """Read and check a config file.
 
     Raises:
         StartError: the first fault found, naming file, key, what was wanted and what was found.
     """
-    config = read_toml(path, Config, MAX_CONFIG_BYTES)
+    content = read_bytes(path, MAX_CONFIG_BYTES)
+    config = typed(path, parse_document(path, content), Config)
     for key, wanted, found in _faults(config):
         raise StartError(f"{path}: {key}: want {wanted}, found {found!r}")
-    return config
+    return Loaded(config, hashlib.sha256(content).hexdigest())
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a config file; see load_config."""
+    return load_config(path).config
 
 
 def _faults(config: Config) -> list[tuple[str, str, object]]:
@@ -123,7 +138,8 @@ def _faults(config: Config) -> list[tuple[str, str, object]]:
         faults += config.sinks.snapshots.faults("sinks.snapshots")
     names: set[str] = set()
     for index, camera in enumerate(config.camera):
-        faults += [(f"camera[{index}].{key}", wanted, found) for key, wanted, found in _camera_faults(camera)]
+        where = f"camera {camera.name}: " if _LABEL.fullmatch(camera.name) else f"camera[{index}]."
+        faults += [(where + key, wanted, found) for key, wanted, found in _camera_faults(camera)]
         if camera.name in names:
             faults.append((f"camera[{index}].name", "a name no other camera has", camera.name))
         names.add(camera.name)

@@ -25,6 +25,13 @@ class Outcome(StrEnum):
     SENT = "sent"
 
 
+class Fallback(StrEnum):
+    """Why the main version was asked about a frame of a split's candidate: it had failed, or rests after that."""
+
+    FAILED = "failed"
+    RESTING = "resting"
+
+
 class Cause(StrEnum):
     """Why a frame has no answer. `decode` never became a frame; the others were sent, or should have been.
 
@@ -121,6 +128,10 @@ class Metrics:
         self.shadow = Counter(
             "edge_camera_shadow_total", "Answers of a candidate version compared", ["agreement"], registry=registry
         )
+        self.fallbacks = Counter(
+            "edge_camera_split_fallback_total", "Frames of a candidate's share that the main version was asked about",
+            ["cause"], registry=registry,
+        )  # fmt: skip
         self.spool_dropped = Counter(
             "edge_camera_spool_dropped_total", "Events lost to the spool", ["priority", "cause"], registry=registry
         )
@@ -174,5 +185,7 @@ class Metrics:
                 self.events.labels(sink, delivery.value)
         for track in ("main", "candidate"):
             self.inference.labels(track)
+        for fallback in Fallback:
+            self.fallbacks.labels(fallback.value)
         for agreement in Agreement:
             self.shadow.labels(agreement.value)

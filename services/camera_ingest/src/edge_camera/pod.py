@@ -9,7 +9,7 @@ import msgspec
 
 from edge_camera.answers_file import AnswersFile
 from edge_camera.build import build
-from edge_camera.config import Config, read_config
+from edge_camera.config import Config
 from edge_camera.ingest import Ingest
 from edge_camera.reload import Reloader
 from edge_camera.settings import Settings
@@ -29,11 +29,11 @@ def run(settings: Settings, path: Path) -> int:
     # Before the first reading: what changes while the pod starts is seen by the first look.
     reloader = Reloader(path, clock.monotonic())
     reloader.listen()
-    config = read_config(path)
+    config = reloader.first()
     if settings.report is not None:
         _check_report(settings.report)
     answers = AnswersFile(settings.answers, settings.answers_max_bytes) if settings.answers else None
-    ingest = build(settings, config, clock, answers)
+    ingest = build(settings, config, clock, answers, reloader.view)
     ingest.start()
     _log_start(settings, config, ingest)
     while not stop.wait(0.2):

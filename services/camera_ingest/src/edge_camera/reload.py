@@ -8,7 +8,9 @@ import traceback
 from pathlib import Path
 from typing import Protocol
 
-from edge_camera.config import Config, read_config
+import msgspec
+
+from edge_camera.config import Config, load_config
 from edge_camera.ingest import Difference
 from edge_camera.metrics import Reloaded
 from edge_common.errors import StartError
@@ -22,6 +24,13 @@ MISSING_LOOKS = 3
 # A refusal shows what it found, which may be long; an event has to fit into the spool.
 MAX_DETAIL = 1000
 Stamp = tuple[int, int, int, int]
+
+
+class ConfigView(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs: the SHA-256 of the config file as it was applied. `refused`: why the file as it is now is not."""
+
+    sha256: str = ""
+    refused: str | None = None
 
 
 class Reloadable(Protocol):
@@ -46,6 +55,18 @@ class Reloader:
         self._looked = now
         self._asked = False
         self._missing = 0
+        # One attribute, replaced as a whole: the page's threads read it.
+        self._view = ConfigView()
+
+    def first(self) -> Config:
+        """Read the file for the start; StartError when it will not do."""
+        config, sha256 = load_config(self._path)
+        self._view = ConfigView(sha256=sha256)
+        return config
+
+    def view(self) -> ConfigView:
+        """Return which config runs; from any thread."""
+        return self._view
 
     def listen(self) -> None:
         """Take SIGHUP as a wish to read the file again."""
@@ -74,16 +95,22 @@ class Reloader:
 
     def _change(self, running: Reloadable) -> tuple[Reloaded, str]:
         try:
-            difference = running.apply(read_config(self._path))
+            config, sha256 = load_config(self._path)
+            difference = running.apply(config)
         except StartError as exc:
-            return Reloaded.REFUSED, str(exc)[:MAX_DETAIL]
+            return self._refused(str(exc)[:MAX_DETAIL])
         except Exception as exc:  # noqa: BLE001  # the one of this process: a config must not end what runs
             # Only where it was, never what it says: that may hold a secret of the config.
             where = traceback.extract_tb(exc.__traceback__)[-1]
             place = f"{type(exc).__name__} at {Path(where.filename).name}:{where.lineno}"
-            return Reloaded.REFUSED, f"{self._path}: a fault of edge-camera, please report it: {place}"
+            return self._refused(f"{self._path}: a fault of edge-camera, please report it: {place}")
+        self._view = ConfigView(sha256=sha256)
         words = [f"{what} {', '.join(names)}" for what, names in difference._asdict().items() if names]
         return Reloaded.APPLIED, "; ".join(words) or "no camera differs"
+
+    def _refused(self, why: str) -> tuple[Reloaded, str]:
+        self._view = msgspec.structs.replace(self._view, refused=why)
+        return Reloaded.REFUSED, why
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -10,6 +10,7 @@ from edge_camera.deliveries import Deliveries, DeliveriesView
 from edge_camera.events import Spread
 from edge_camera.live import Gallery, Screen
 from edge_camera.record import Record
+from edge_camera.reload import ConfigView
 from edge_camera.reservoir import Reservoir
 
 # "Now" on the page: figures are taken over the answers of this long.
@@ -35,11 +36,18 @@ def _spread(record: Record, which: Reservoir, now: float | None) -> Spread:
     return Spread(p50=p50, p95=p95, p99=p99)
 
 
-def status_document(gateway: str, gallery: Gallery, now: float, deliveries: Deliveries | None = None) -> dict[str, Any]:
+def status_document(
+    gateway: str,
+    gallery: Gallery,
+    now: float,
+    deliveries: Deliveries | None = None,
+    config: ConfigView | None = None,
+) -> dict[str, Any]:
     """Return what the page shows; `now` is monotonic."""
     nothing = DeliveriesView(sinks=[], spool=None)
     return {
         "gateway": gateway,
+        "config": config or ConfigView(),
         "cameras": [_camera_status(name, screen, now) for name, screen in list(gallery.screens.items())],
         "events": gallery.events(),
         "deliveries": nothing if deliveries is None else deliveries.view(),

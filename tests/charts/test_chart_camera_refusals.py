@@ -1,0 +1,105 @@
+"""camera-ingest: what would go wrong later, or nowhere visibly, is refused with what is wanted instead."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edge_camera.sinks.file_config import FileConfig
+from edge_camera.snapshots import SnapshotConfig
+from helm_support import LEAST, _template, at, one, refusal, render
+
+pytestmark = pytest.mark.charts
+CHART = "camera-ingest"
+MIB = 2**20
+ROOM = {"size": "512Mi"}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param({"sinks": {"mqtt": {"url": "broker:1883"}}}, "sinks.mqtt.url: want mqtt://HOST:PORT or mqtts://HOST:PORT, user and password in a file, found no scheme://", id="no-scheme"),
+        pytest.param({"sinks": {"mqtt": {"url": "tcp://10.0.0.1:1883"}}}, "found tcp://...", id="other-scheme"),
+        pytest.param({"sinks": {"mqtt": {"url": "mqtt://10.0.0.1:port"}}}, "sinks.mqtt.url: want mqtt://HOST:PORT", id="no-port"),
+        pytest.param({"sinks": {"mqtt": {"url": "mqtt://u:hush@10.0.0.1"}}}, "user and password in a file, found mqtt://...", id="password"),
+        pytest.param({"sinks": {"webhook": {"url": "10.0.0.1/events"}}}, "sinks.webhook.url: want http://HOST:PORT/PATH", id="webhook"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtps://10.0.0.1/x"}}}, "cameras.dock-3.url: want rtsp://HOST[:PORT]/PATH", id="camera-scheme"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://10.0.0.1:x/hush"}}}, "cameras.dock-3.url: want", id="camera-port"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://u:hush/x@10.0.0.1"}}}, "cameras.dock-3.url: want", id="camera-password"),
+        pytest.param({"cameras": {"dock-3": {"capture": {"ca": "/run/secrets/ca"}}}}, "cameras.dock-3.capture.ca: /run/secrets/ca is no file", id="unknown-ca"),
+        pytest.param({"inference": {"url": "detector:8080"}}, "inference.url: want http://HOST:PORT, found no scheme://", id="service"),
+        pytest.param({"inference": {"candidate": {"url": "ftp://x"}}}, "inference.candidate.url: want", id="candidate"),
+        pytest.param({"podLabels": {"app.kubernetes.io/name": "x"}}, "found app.kubernetes.io/name, which the chart sets", id="pod-label"),
+        pytest.param({"commonLabels": {"helm.sh/chart": "x"}}, "found helm.sh/chart, which the chart sets", id="common-label"),
+        pytest.param({"resources": {"limits": {"memmory": "1Gi"}}}, "'memmory'", id="resource-typo"),
+        pytest.param({"resources": {"limts": {"memory": "1Gi"}}}, "'limts' not allowed", id="limits-typo"),
+        pytest.param({"resources": {"limits": {"memory": "1GiB"}}}, "/resources/limits/memory", id="quantity"),
+        pytest.param({"resources": {"requests": {"cpu": "250M"}}}, "/resources/requests/cpu", id="cpu"),
+        pytest.param({"tmpSizeLimit": "64m"}, "/tmpSizeLimit", id="millibytes"),
+        pytest.param({"persistence": {"size": "1GB"}}, "/persistence/size", id="size"),
+    ],
+)  # fmt: skip
+def test_refused(values: dict[str, Any], told: str) -> None:
+    said = refusal(CHART, values)
+    assert told in said
+    assert "hush" not in said, "a URL may hold a password"
+
+
+@pytest.mark.parametrize("release", ["1st-hall", "hall.north"])
+def test_a_release_that_no_service_can_be_named_after(release: str) -> None:
+    done = _template(CHART, release, None, json.dumps(LEAST[CHART]))
+    assert "release name: want a letter first" in done.stderr and f'found "{release}"' in done.stderr
+    assert one(render(CHART, {"fullnameOverride": "hall"}, release=release), "Service", "hall")
+
+
+def test_a_device_is_a_resource_too() -> None:
+    limits = {"squat.ai/video": 1, "ephemeral-storage": "1Gi"}
+    found = at(
+        one(render(CHART, {"resources": {"limits": limits}}), "Deployment"), "spec.template.spec.containers.0.resources"
+    )
+    assert limits.items() <= found["limits"].items()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param({"spool": {"max_bytes": 512 * MIB + 1}}, "spool.max_bytes 536870913, found 512Mi (536870912 bytes)", id="spool"),
+        pytest.param(
+            {"spool": {"max_bytes": 449 * MIB}, "sinks": {"snapshots": {"path": "/var/lib/edge/pictures"}}},
+            "and sinks.snapshots.max_bytes 67108864, found", id="pictures",
+        ),
+        pytest.param(
+            {"sinks": {"file": {"path": "/var/lib/edge/events", "max_bytes": 64 * MIB}}},
+            "and sinks.file.max_bytes in 5 files 335544320, found", id="files",
+        ),
+        pytest.param(
+            {"spool": {"enabled": False}, "sinks": {"file": {"path": "/var/lib/edge/events", "max_bytes": 600 * MIB, "keep": 0}}},
+            "want room for sinks.file.max_bytes in 1 files", id="one-file",
+        ),
+        pytest.param({"persistence": {"enabled": False}, "spool": {"max_bytes": 513 * MIB}}, "found 512Mi", id="emptydir"),
+    ],
+)  # fmt: skip
+def test_a_volume_too_small_for_what_may_be_written_on_it(values: dict[str, Any], told: str) -> None:
+    said = refusal(CHART, {**values, "persistence": ROOM | values.get("persistence", {})})
+    assert "persistence.size: want room for" in said and told in said
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"spool": {"max_bytes": 512 * MIB}}, id="full"),
+        pytest.param({"spool": {"max_bytes": 513 * MIB}, "persistence": {"existingClaim": "mine"}}, id="unknown-size"),
+        pytest.param({"spool": {"enabled": False, "max_bytes": 513 * MIB}}, id="no-spool"),
+        pytest.param({"spool": {"max_bytes": 512 * MIB}, "sinks": {"file": {"path": "/mnt/x"}}}, id="elsewhere"),
+        pytest.param({"spool": {"max_bytes": 512 * MIB}, "sinks": {"snapshots": {"send": True}}}, id="sent"),
+    ],
+)
+def test_a_volume_that_is_large_enough_or_not_ours(values: dict[str, Any]) -> None:
+    render(CHART, {**values, "persistence": ROOM | values.get("persistence", {})})
+
+
+def test_the_sum_takes_the_services_defaults() -> None:
+    assert SnapshotConfig(path="x").max_bytes == FileConfig(path="x").max_bytes == 67_108_864
+    assert FileConfig(path="x").keep == 4
