@@ -125,6 +125,19 @@ def test_helm_test_asks_the_service_by_its_name() -> None:
     assert at(one(manifests, "Service"), "spec.ports.0") == {"name": "http", "port": 80, "targetPort": "http"}
 
 
+def test_helm_test_finds_a_place_on_a_box_that_is_full_and_asks_for_no_device() -> None:
+    limits = {"example.com/npu": 1, "memory": "2Gi"}
+    manifests = render(CHART, {"resources": {"limits": limits, "requests": {"memory": "1Gi"}}})
+    test = one(manifests, "Pod", "dock-test")["spec"]
+    for container in (*test["initContainers"], *test["containers"]):
+        assert container["resources"] == {
+            "requests": {"cpu": "20m", "memory": "64Mi"},
+            "limits": {"cpu": "500m", "memory": "128Mi"},
+        }
+    chosen = {"test": {"resources": {"limits": {"memory": "256Mi"}}}}
+    assert at(one(render(CHART, chosen), "Pod", "dock-test"), "spec.containers.0.resources.limits.memory") == "256Mi"
+
+
 def test_a_candidate_keeps_the_limits_that_it_was_not_given() -> None:
     chosen = {"enabled": True, "version": "1.1.0", "resources": {"limits": {"cpu": "2"}}}
     container = one(render(CHART, {"candidate": chosen}), "Deployment", "dock-candidate")["spec"]["template"]["spec"]
@@ -148,7 +161,7 @@ def test_candidate_is_a_second_release_of_everything_that_matters() -> None:
     assert container["resources"]["limits"] == {"cpu": "2", "memory": "1Gi"}
     assert deployment["spec"]["replicas"] == 1
     assert one(manifests, "Service", "dock-candidate")["spec"]["selector"]["app.kubernetes.io/component"] == "candidate"
-    assert names(manifests, "Job") == ["dock-candidate-preflight", "dock-preflight", "dock-rollback"]
+    assert names(manifests, "Job") == ["dock-candidate-preflight", "dock-preflight"]
     assert names(manifests, "Pod") == ["dock-candidate-test", "dock-test"]
 
 

@@ -35,7 +35,8 @@ def test_an_image_needs_no_volume_for_its_model() -> None:
     ],
 )  # fmt: skip
 def test_a_volume_is_mounted_read_only_in_every_pod(volume: dict[str, Any], wanted: dict[str, Any]) -> None:
-    manifests = render(CHART, {"model": {"name": "belt", "source": "volume", "volume": volume}})
+    model = {"name": "belt", "source": "volume", "volume": volume}
+    manifests = render(CHART, {"model": model, "preflight": {"rollback": True}})
     pods = list(pod_templates(manifests))
     assert len(pods) == 4
     for _, pod in pods:

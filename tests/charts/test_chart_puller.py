@@ -161,7 +161,7 @@ def test_what_a_killed_pull_left_goes_after_an_hour(puller: Puller) -> None:
 
 
 def test_only_the_pods_that_serve_may_prune() -> None:
-    manifests = render("edge-inference", VALUES)
+    manifests = render("edge-inference", {**VALUES, "preflight": {"rollback": True}})
     serves = {
         f"{kind}/{name}": {each["name"]: each["value"] for each in at(one(manifests, kind, name), path)["env"]}
         for kind, name, path in (

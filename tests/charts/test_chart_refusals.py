@@ -36,6 +36,10 @@ def _limits(**limits: Any) -> dict[str, Any]:
         pytest.param({"strategy": {"maxSurge": 0}}, "want maxSurge or maxUnavailable above 0", id="no-way-to-replace"),
         pytest.param({"strategy": {"maxSurge": "0%", "maxUnavailable": "0%"}}, "above 0, found both 0", id="no-percent"),
         pytest.param({"minReadySeconds": 900}, "want more than minReadySeconds, 900, found 900", id="deadline"),
+        pytest.param({"preflight": {"activeDeadlineSeconds": 870}}, "want 30 s less than progressDeadlineSeconds, 900, or a still shorter time, found 870", id="preflight-outlasts-the-rollout"),
+        pytest.param({"preflight": {"rollback": True}, "strategy": {"type": "Recreate"}}, "preflight.rollback: want it only with strategy.maxSurge above 0", id="rollback-job-and-recreate"),
+        pytest.param({"preflight": {"rollback": True}, "strategy": {"maxSurge": 0, "maxUnavailable": 1}}, "preflight.rollback: want it only with", id="rollback-job-and-no-surge"),
+        pytest.param({"test": {"resources": {"limits": {"memmory": "1Gi"}}}}, "memmory", id="tests-resource"),
         pytest.param({"podLabels": {"app.kubernetes.io/component": "x"}}, "podLabels: want labels of your own", id="pod-labels"),
         pytest.param({"commonLabels": {"app.kubernetes.io/managed-by": "me"}}, "commonLabels: want labels of your own", id="common-labels"),
         pytest.param({"fullnameOverride": "1st"}, "fullnameOverride: want a letter first", id="fullname"),
@@ -79,6 +83,13 @@ def test_a_release_whose_service_could_have_no_such_name(release: str) -> None:
 def test_what_kubernetes_takes_is_taken(limits: dict[str, Any]) -> None:
     found = main_pod(render(CHART, {"resources": {"limits": limits}}))["containers"][0]["resources"]["limits"]
     assert found == {"cpu": "1", "memory": "384Mi"} | limits
+
+
+@pytest.mark.parametrize(
+    "preflight", [{"activeDeadlineSeconds": 869}, {"enabled": False, "activeDeadlineSeconds": 9000, "rollback": True}]
+)
+def test_a_preflight_in_time_or_none_is_taken(preflight: dict[str, Any]) -> None:
+    assert one(render(CHART, {"preflight": preflight, "strategy": {"type": "RollingUpdate"}}), "Deployment")
 
 
 @pytest.mark.parametrize("key", ["podLabels", "commonLabels"])

@@ -1,4 +1,4 @@
-"""edge-inference: a rollback asks the revision that it goes back to, before the running one is touched."""
+"""edge-inference: when told so, a rollback asks the revision that it goes back to, before the running one is touched."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from helm_support import CHARTS, ROOT, at, environment, names, one, render, run
 pytestmark = pytest.mark.charts
 CHART = "edge-inference"
 POD = "spec.template.spec"
+ASKED: dict[str, Any] = {"preflight": {"rollback": True}}
 OCI: dict[str, Any] = {"source": "oci", "oci": {"reference": "r/m:1", "registryCidrs": {"r": "10.0.0.9/32"}}}
 CACHED = {**OCI, "oci": {**OCI["oci"], "cacheClaim": "models"}}
 
@@ -24,7 +25,7 @@ def _hooks(manifest: dict[str, Any]) -> set[str]:
 
 
 def test_it_is_the_preflight_of_that_revision_without_its_budget() -> None:
-    manifests = render(CHART)
+    manifests = render(CHART, ASKED)
     before, back = one(manifests, "Job", "dock-preflight"), one(manifests, "Job", "dock-rollback")
     assert (_hooks(before), _hooks(back)) == ({"pre-install", "pre-upgrade"}, {"pre-rollback"})
     asked, again = at(before, f"{POD}.containers.0"), at(back, f"{POD}.containers.0")
@@ -36,7 +37,7 @@ def test_it_is_the_preflight_of_that_revision_without_its_budget() -> None:
 
 
 def test_it_leaves_the_refused_job_and_its_log_and_may_come_again() -> None:
-    manifests = render(CHART, {"candidate": {"enabled": True, "version": "1.1.0"}})
+    manifests = render(CHART, {**ASKED, "candidate": {"enabled": True, "version": "1.1.0"}})
     assert names(manifests, "Job") == ["dock-candidate-preflight", "dock-preflight", "dock-rollback"]
     for name in names(manifests, "Job"):
         annotations = one(manifests, "Job", name)["metadata"]["annotations"]
@@ -45,21 +46,21 @@ def test_it_leaves_the_refused_job_and_its_log_and_may_come_again() -> None:
 
 
 def test_no_hook_job_stays_for_ever() -> None:
-    manifests = render(CHART, {"preflight": {"ttlSecondsAfterFinished": 60}})
+    manifests = render(CHART, {"preflight": {"rollback": True, "ttlSecondsAfterFinished": 60}})
     assert [one(manifests, "Job", name)["spec"]["ttlSecondsAfterFinished"] for name in names(manifests, "Job")] == [
         60,
         60,
     ]
-    assert one(render(CHART), "Job", "dock-rollback")["spec"]["ttlSecondsAfterFinished"] == 86400
+    assert one(render(CHART, ASKED), "Job", "dock-rollback")["spec"]["ttlSecondsAfterFinished"] == 86400
 
 
 def test_its_policy_is_there_before_it() -> None:
-    policy = one(render(CHART), "NetworkPolicy", "dock-preflight")
+    policy = one(render(CHART, ASKED), "NetworkPolicy", "dock-preflight")
     assert _hooks(policy) == {"pre-install", "pre-upgrade", "pre-rollback"}
-    labels = at(one(render(CHART), "Job", "dock-rollback"), "spec.template.metadata.labels")
+    labels = at(one(render(CHART, ASKED), "Job", "dock-rollback"), "spec.template.metadata.labels")
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
     weights = [
-        int(one(render(CHART), kind, name)["metadata"]["annotations"]["helm.sh/hook-weight"])
+        int(one(render(CHART, ASKED), kind, name)["metadata"]["annotations"]["helm.sh/hook-weight"])
         for kind, name in (("NetworkPolicy", "dock-preflight"), ("Job", "dock-rollback"))
     ]
     assert weights == sorted(set(weights))
@@ -68,15 +69,15 @@ def test_its_policy_is_there_before_it() -> None:
 @pytest.mark.parametrize(
     ("values", "wanted"),
     [
-        pytest.param({}, True, id="default"),
-        pytest.param({"preflight": {"budget": False}}, True, id="no-budget"),
-        pytest.param({"preflight": {"rollback": False}}, False, id="off"),
-        pytest.param({"preflight": {"enabled": False}}, False, id="no-preflight"),
-        pytest.param({"model": CACHED}, True, id="artifact-on-the-node"),
-        pytest.param({"model": OCI}, False, id="artifact-only-in-the-registry"),
+        pytest.param({}, False, id="default"),
+        pytest.param(ASKED, True, id="on"),
+        pytest.param({"preflight": {"rollback": True, "budget": False}}, True, id="no-budget"),
+        pytest.param({"preflight": {"rollback": True, "enabled": False}}, False, id="no-preflight"),
+        pytest.param({**ASKED, "model": CACHED}, True, id="artifact-on-the-node"),
+        pytest.param({**ASKED, "model": OCI}, False, id="artifact-only-in-the-registry"),
     ],
 )
-def test_it_can_be_left_out_and_never_hangs_on_a_registry(values: dict[str, Any], wanted: bool) -> None:
+def test_it_is_there_only_when_asked_for_and_never_hangs_on_a_registry(values: dict[str, Any], wanted: bool) -> None:
     manifests = render(CHART, values)
     assert ("dock-rollback" in names(manifests, "Job")) == wanted
     asked = [
@@ -96,16 +97,34 @@ def _notes(tmp_path: Path, values: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("rollback", "told"),
+    ("values", "told"),
     [
-        (True, "Its golden samples are asked first: it is refused again"),
-        (False, "WARNING: nothing is asked before a rollback"),
+        (ASKED, "Its golden samples are asked first: it is refused again"),
+        ({}, "its pod does not get ready, and the one that runs answers on"),
+        ({"strategy": {"type": "Recreate"}}, "even a refused one, and with this strategy nothing answers then"),
+        ({"strategy": {"maxSurge": 0, "maxUnavailable": 1}}, "even a refused one, and with this strategy nothing"),
     ],
 )
-def test_notes_name_the_revision_and_say_what_a_bare_rollback_does(tmp_path: Path, rollback: bool, told: str) -> None:
-    notes = _notes(tmp_path, {"model": {"version": "1.0.0"}, "preflight": {"rollback": rollback}})
+def test_notes_name_the_revision_and_say_what_a_bare_rollback_does(
+    tmp_path: Path, values: dict[str, Any], told: str
+) -> None:
+    notes = _notes(tmp_path, {"model": {"version": "1.0.0"}, **values})
     assert "helm history dock -n edge" in notes and "helm rollback dock REVISION -n edge" in notes
     assert told in notes
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        pytest.param({}, 210, id="default"),
+        pytest.param({"preflight": {"activeDeadlineSeconds": 400}}, 430, id="slow-pull"),
+        pytest.param({"preflight": {"enabled": False}}, 90, id="start-alone"),
+        pytest.param({"minReadySeconds": 300}, 390, id="long-ready"),
+    ],
+)
+def test_notes_tell_the_least_timeout(tmp_path: Path, values: dict[str, Any], seconds: int) -> None:
+    notes = _notes(tmp_path, {"model": {"version": "1.0.0"}, **values})
+    assert f"Helm's --timeout: from {seconds}s on, below 900s" in notes
 
 
 SHA, DIGEST = "0f" * 32, "sha256:" + "0f" * 32

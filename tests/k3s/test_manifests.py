@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from helm_support import Manifest, pod_templates, run, tools
+from helm_support import LEAST, Manifest, merged, pod_templates, run, tools
 from k3s_support import CHARTS, K3S, chart_version
 
 PATHS = sorted((K3S / "manifests").glob("*.yaml"))
@@ -147,6 +147,30 @@ def test_a_shutdown_of_the_box_leaves_every_pod_its_time(chart: Manifest) -> Non
     graces = [pod["spec"]["terminationGracePeriodSeconds"] for pod in pods]
     assert graces
     assert max(graces) <= min(ours, kubelet["evictionMaxPodGracePeriod"])
+
+
+def grace(chart: str, values: dict[str, Any]) -> int:
+    """Return the seconds that a chart's pod has to stop in, with these values."""
+    manifests = template("dock", str(CHARTS / chart), "edge", json.dumps(merged(LEAST[chart], values)))
+    (pod,) = (pod for title, pod in pod_templates(manifests) if "Deployment" in title)
+    return int(pod["spec"]["terminationGracePeriodSeconds"])
+
+
+@pytest.mark.charts
+def test_the_kubelets_settings_tell_how_long_pods_take_to_stop() -> None:
+    conf = (K3S / "kubelet.conf").read_text(encoding="utf-8")
+    text = conf.replace("\n# ", " ")
+    found = re.search(r"edge-inference asks for (\d+) s, camera-ingest for (\d+) s .*?, (\d+) s more", text)
+    assert found is not None
+    models, cameras, more = (int(each) for each in found.groups())
+    assert (grace("edge-inference", {}), grace("camera-ingest", {})) == (models, cameras)
+    kubelet = yaml.safe_load(conf)
+    evicted = kubelet["evictionMaxPodGracePeriod"]
+    ours = seconds(kubelet["shutdownGracePeriod"]) - seconds(kubelet["shutdownGracePeriodCriticalPods"])
+    limits = [int(each) for each in re.findall(r"above (\d+) ms", text)]
+    for limit, room in zip(limits, (evicted, ours), strict=True):
+        asked = [grace("camera-ingest", {"inference": {"deadline_ms": ms}}) for ms in (limit, limit + 1)]
+        assert asked[0] <= room < asked[1] == asked[0] + more
 
 
 @pytest.mark.charts

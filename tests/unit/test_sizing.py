@@ -47,15 +47,34 @@ def requests(chart: str) -> tuple[int, int]:
     return mib(asked["memory"]), milli(asked["cpu"])
 
 
+def smallest() -> int:
+    """Return the least memory in MiB with which install.sh sets up a box."""
+    text = (ROOT / "k3s/lib/checks.sh").read_text(encoding="utf-8")
+    found = re.search(r"^MIN_MEMORY_MB=(\d+)$", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def box(text: str) -> tuple[int, int]:
+    """Return a box's cores and MiB of memory."""
+    found = re.match(r"(\d+) cores, (\d+) ([MG]iB)", text)
+    assert found is not None, text
+    return int(found[1]), int(found[2]) * {"MiB": 1, "GiB": 1024}[found[3]]
+
+
+def test_the_first_row_is_the_smallest_box_that_is_set_up() -> None:
+    assert min(box(row[0])[1] for row in rows("| box |")) == smallest()
+
+
 @pytest.mark.parametrize("row", rows("| box |"), ids=lambda row: row[0])
 def test_models_on_a_box(row: list[str]) -> None:
-    cores, memory = (int(each) for each in re.findall(r"\d+", row[0]))
+    cores, memory = box(row[0])
     kubelet = read_yaml("k3s/kubelet.conf")
     reserved = [kubelet["kubeReserved"], kubelet["systemReserved"]]
     model, cameras = requests("edge-inference"), requests("camera-ingest")
     kept = sum(mib(each["memory"]) for each in reserved) + mib(kubelet["evictionHard"]["memory.available"])
     # A preflight asks for what its model asks for, beside all that runs.
-    by_memory = (memory * 1024 - kept - COREDNS[0] - cameras[0] - model[0]) // model[0]
+    by_memory = (memory - kept - COREDNS[0] - cameras[0] - model[0]) // model[0]
     taken = sum(milli(each["cpu"]) for each in reserved) + COREDNS[1] + cameras[1] + model[1]
     by_cpu = (cores * 1000 - taken) // model[1]
     assert [int(each) for each in row[1:]] == [by_memory, by_cpu, min(by_memory, by_cpu)]
@@ -65,7 +84,7 @@ def test_models_on_a_box(row: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("process", "chart"),
-    [("edge-inference, belt-detector", "edge-inference"), ("edge-camera with", "camera-ingest")],
+    [("edge-inference, one small model", "edge-inference"), ("edge-camera with", "camera-ingest")],
 )
 def test_memory_is_what_the_charts_set(process: str, chart: str) -> None:
     resources = read_yaml(f"charts/{chart}/values.yaml")["resources"]
@@ -73,6 +92,23 @@ def test_memory_is_what_the_charts_set(process: str, chart: str) -> None:
     unit = {"Mi": " MiB", "Gi": " GiB"}
     asked, limit = (resources[key]["memory"] for key in ("requests", "limits"))
     assert row[2].startswith(f"request {asked[:-2]}{unit[asked[-2:]]}, limit {limit[:-2]}{unit[limit[-2:]]}")
+
+
+def test_a_models_memory_is_as_measured_and_one_figure_everywhere() -> None:
+    newest = sorted(path for path in (ROOT / "benchmarks/results").glob("*.json") if "camera" not in path.name)[-1]
+    results = json.loads(newest.read_text(encoding="utf-8"))
+    alone = max(each["edge"]["rss_mb"] for each in results["memory"].values())
+    told = f"{alone:.0f} MB resident alone, {results['burst']['edge']['peak_mb']:.0f} MB after a burst"
+    assert told in PAGE and newest.with_suffix(".md").name in PAGE
+    values = (ROOT / "charts/edge-inference/values.yaml").read_text(encoding="utf-8")
+    assert told in values and newest.with_suffix(".md").name in values
+
+
+def test_times_are_in_one_table_to_which_the_chart_points() -> None:
+    assert len(rows("| what | time |")) >= 5
+    page = (ROOT / "charts/edge-inference/README.in.md").read_text(encoding="utf-8")
+    assert "docs/sizing.md#time" in page
+    assert re.findall(r"\b(?:in|after) \d+(?:\.\d+)? s\b", page) == []
 
 
 def camera_ms() -> float:

@@ -8,7 +8,7 @@
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ include "edge-inference.named" (list $root $track.suffix) }}
+  name: {{ include "edge-inference.named" (list $root $track.suffix) | quote }}
   {{- include "edge-inference.metadata" (list $root $track.component) | nindent 2 }}
   annotations:
     kubernetes.io/change-cause: {{ printf "%s %s" $track.name $track.version | quote }}
@@ -40,7 +40,7 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
     spec:
-      serviceAccountName: {{ include "edge-inference.serviceAccountName" $root }}
+      serviceAccountName: {{ include "edge-inference.serviceAccountName" $root | quote }}
       terminationGracePeriodSeconds: {{ add (int $values.shutdown.delaySeconds) (int $values.shutdown.drainSeconds) (int $values.shutdown.slackSeconds) }}
       {{- include "edge-inference.podBase" $base | nindent 6 }}
       {{- with $values.topologySpreadConstraints }}

@@ -1,7 +1,12 @@
 {{/* Names, labels and images. */}}
 
+{{/* A text as the value of a label: within 63 characters, no `+`, and a letter or digit at its end, wherever it was cut. */}}
+{{- define "edge-inference.label" -}}
+{{- regexReplaceAll "[-_.]+$" (. | replace "+" "_" | trunc 63) "" -}}
+{{- end }}
+
 {{- define "edge-inference.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- include "edge-inference.label" (default .Chart.Name .Values.nameOverride) -}}
 {{- end }}
 
 {{/* The release's name: one release is one model, and clients find it as http://RELEASE:8080. */}}
@@ -24,8 +29,8 @@
 {{/* (list . component): what never changes; selectors are immutable. */}}
 {{- define "edge-inference.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "edge-inference.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "edge-inference.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -35,8 +40,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{ include "edge-inference.selector" . }}
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: edge-serve
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service | quote }}
+helm.sh/chart: {{ include "edge-inference.label" (printf "%s-%s" $root.Chart.Name $root.Chart.Version) | quote }}
 {{- with $root.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -44,7 +49,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* (list . component): metadata of an object but its name; the caller gives the name. */}}
 {{- define "edge-inference.metadata" -}}
-namespace: {{ include "edge-inference.namespace" (index . 0) }}
+namespace: {{ include "edge-inference.namespace" (index . 0) | quote }}
 labels:
   {{- include "edge-inference.labels" . | nindent 2 }}
 {{- end }}
@@ -65,6 +70,17 @@ labels:
 {{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end -}}
 {{- $image.repository -}}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end -}}
+{{- end }}
+
+{{/* The least `--timeout` of Helm that makes sense, in seconds: it holds for each hook, and for the wait on the pods; half a minute is for
+     what the cluster does around them. */}}
+{{- define "edge-inference.timeout" -}}
+{{- $start := .Values.probes.startup -}}
+{{- $longest := add (int $start.initialDelaySeconds) (mul (int $start.periodSeconds) (int $start.failureThreshold)) (int .Values.minReadySeconds) -}}
+{{- if .Values.preflight.enabled -}}
+{{- $longest = max $longest (int .Values.preflight.activeDeadlineSeconds) -}}
+{{- end -}}
+{{- add $longest 30 -}}
 {{- end }}
 
 {{/* (list text model): {name} and {version} filled in. */}}

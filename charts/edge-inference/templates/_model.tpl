@@ -17,15 +17,15 @@
 {{- $model := (index . 0).Values.model -}}
 {{- if eq $model.source "volume" }}
 - name: model
-  mountPath: {{ $model.path }}
+  mountPath: {{ $model.path | quote }}
   {{- with $model.volume.subPath }}
   subPath: {{ include "edge-inference.fill" (list . (index $ 1)) | quote }}
   {{- end }}
   readOnly: true
 {{- else if eq $model.source "oci" }}
 - name: model
-  mountPath: {{ $model.path }}
-  subPath: {{ include "edge-inference.artifactFolder" . }}
+  mountPath: {{ $model.path | quote }}
+  subPath: {{ include "edge-inference.artifactFolder" . | quote }}
   readOnly: true
 {{- end }}
 {{- end }}
@@ -36,7 +36,7 @@
 - name: model
   {{- if $model.volume.claim }}
   persistentVolumeClaim:
-    claimName: {{ $model.volume.claim }}
+    claimName: {{ $model.volume.claim | quote }}
     readOnly: true
   {{- else if $model.volume.spec }}
   {{- toYaml $model.volume.spec | nindent 2 }}
@@ -47,15 +47,15 @@
 - name: model
   {{- if $model.oci.cacheClaim }}
   persistentVolumeClaim:
-    claimName: {{ $model.oci.cacheClaim }}
+    claimName: {{ $model.oci.cacheClaim | quote }}
   {{- else }}
   emptyDir:
-    sizeLimit: {{ $model.oci.sizeLimit }}
+    sizeLimit: {{ include "edge-inference.text" $model.oci.sizeLimit | quote }}
   {{- end }}
 {{- if $model.oci.existingSecret }}
 - name: registry-login
   secret:
-    secretName: {{ $model.oci.existingSecret }}
+    secretName: {{ $model.oci.existingSecret | quote }}
     items:
       - key: .dockerconfigjson
         path: config.json

@@ -3,10 +3,10 @@
 - port: metrics
   path: /metrics
   {{- with .interval }}
-  interval: {{ . }}
+  interval: {{ . | quote }}
   {{- end }}
   {{- with .scrapeTimeout }}
-  scrapeTimeout: {{ . }}
+  scrapeTimeout: {{ . | quote }}
   {{- end }}
   {{- with .relabelings }}
   relabelings:
@@ -28,8 +28,8 @@
 apiVersion: monitoring.coreos.com/v1
 kind: {{ index . 1 }}
 metadata:
-  name: {{ include "edge-inference.fullname" $root }}
-  namespace: {{ include "edge-inference.namespace" $root }}
+  name: {{ include "edge-inference.fullname" $root | quote }}
+  namespace: {{ include "edge-inference.namespace" $root | quote }}
   labels:
     {{- merge (deepCopy $values.labels) (include "edge-inference.labels" (list $root "inference") | fromYaml) | toYaml | nindent 4 }}
 spec:
@@ -41,7 +41,7 @@ spec:
         operator: In
         values: [inference, candidate]
   namespaceSelector:
-    matchNames: [{{ include "edge-inference.namespace" $root }}]
+    matchNames: [{{ include "edge-inference.namespace" $root | quote }}]
   {{ ternary "podMetricsEndpoints" "endpoints" (eq (index . 1) "PodMonitor") }}:
     {{- include "edge-inference.endpoint" $values | nindent 4 }}
 {{- end }}

@@ -9,7 +9,7 @@
 - to:
     {{- range $name, $cidr := $oci.registryCidrs }}
     - ipBlock:
-        cidr: {{ $cidr }}
+        cidr: {{ $cidr | quote }}
     {{- end }}
   ports:
     - protocol: TCP

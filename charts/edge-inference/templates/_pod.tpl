@@ -21,7 +21,7 @@
   value: {{ include "edge-inference.text" $value | quote }}
 {{- end }}
 {{- range $key, $value := $values.extraEnv }}
-- name: {{ $key }}
+- name: {{ $key | quote }}
   {{- if kindIs "map" $value }}
   {{- toYaml $value | nindent 2 }}
   {{- else }}
@@ -52,15 +52,15 @@
 {{- $values := (index . 0).Values -}}
 - name: tmp
   emptyDir:
-    sizeLimit: {{ $values.tmpSizeLimit }}
+    sizeLimit: {{ include "edge-inference.text" $values.tmpSizeLimit | quote }}
 {{- if $values.graphCache.enabled }}
 - name: cache
   {{- if $values.graphCache.claim }}
   persistentVolumeClaim:
-    claimName: {{ $values.graphCache.claim }}
+    claimName: {{ $values.graphCache.claim | quote }}
   {{- else }}
   emptyDir:
-    sizeLimit: {{ $values.graphCache.sizeLimit }}
+    sizeLimit: {{ include "edge-inference.text" $values.graphCache.sizeLimit | quote }}
   {{- end }}
 {{- end }}
 {{- include "edge-inference.modelVolumes" . }}
@@ -74,8 +74,8 @@
 {{- $track := index . 1 -}}
 {{ include "edge-inference.selector" (list (index . 0) (index . 2)) }}
 app.kubernetes.io/part-of: edge-serve
-edge-serve/model: {{ $track.name }}
-edge-serve/model-version: {{ $track.version | replace "+" "_" | trunc 63 | quote }}
+edge-serve/model: {{ $track.name | quote }}
+edge-serve/model-version: {{ include "edge-inference.label" $track.version | quote }}
 {{- with (index . 0).Values.podLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -94,10 +94,10 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:

@@ -1,7 +1,7 @@
 {{/* Hook Jobs that ask a version before the running one is touched. */}}
 
-{{/* The hooks before which they ask. A rollback runs the hooks of the revision that it goes back to. Without a cache a pulled model
-     is not on the node, and no way back may hang on a registry. */}}
+{{/* Is a rollback asked, too? It runs the hooks of the revision that it goes back to, Helm's own after a failed upgrade as well. Without a
+     cache a pulled model is not on the node, and no way back may hang on a registry. */}}
 {{- define "edge-inference.asksBeforeRollback" -}}
 {{- $pulled := and (eq .Values.model.source "oci") (not .Values.model.oci.cacheClaim) -}}
 {{- if and .Values.preflight.enabled .Values.preflight.rollback (not $pulled) }}yes{{ end -}}
@@ -18,7 +18,7 @@ apiVersion: batch/v1
 kind: Job
 metadata:
   # A name of its own: the rollback after a refused upgrade leaves the refused Job and its log.
-  name: {{ include "edge-inference.named" (list $root (ternary "-rollback" (printf "%s-preflight" $track.suffix) $back)) }}
+  name: {{ include "edge-inference.named" (list $root (ternary "-rollback" (printf "%s-preflight" $track.suffix) $back)) | quote }}
   {{- include "edge-inference.metadata" (list $root "preflight") | nindent 2 }}
   annotations:
     helm.sh/hook: {{ ternary "pre-rollback" "pre-install,pre-upgrade" $back }}

@@ -80,7 +80,7 @@ fi
     - name: ARTIFACT
       value: {{ include "edge-inference.artifact" . | quote }}
     - name: FOLDER
-      value: {{ include "edge-inference.artifactFolder" . }}
+      value: {{ include "edge-inference.artifactFolder" . | quote }}
     - name: SERVES
       value: {{ $serves | quote }}
     {{- if not $serves }}

@@ -72,6 +72,13 @@
 {{- if le (int .Values.progressDeadlineSeconds) (int .Values.minReadySeconds) }}
 {{- fail (printf "progressDeadlineSeconds: want more than minReadySeconds, %d, found %d: no rollout would ever be in time" (int .Values.minReadySeconds) (int .Values.progressDeadlineSeconds)) }}
 {{- end }}
+{{- $preflight := .Values.preflight }}
+{{- if and $preflight.enabled (ge (add (int $preflight.activeDeadlineSeconds) 30 | int) (int .Values.progressDeadlineSeconds)) }}
+{{- fail (printf "preflight.activeDeadlineSeconds: want 30 s less than progressDeadlineSeconds, %d, or a still shorter time, found %d: Helm's --timeout has to lie between the two" (int .Values.progressDeadlineSeconds) (int $preflight.activeDeadlineSeconds)) }}
+{{- end }}
+{{- if and $preflight.enabled $preflight.rollback (or (eq $strategy.type "Recreate") (has (toString $strategy.maxSurge) $none)) }}
+{{- fail "preflight.rollback: want it only with strategy.maxSurge above 0: without surge no pod answers after a failed upgrade, and a Job that finds no room would keep Helm from going back; leave it false and name the revision of a rollback" }}
+{{- end }}
 {{- end }}
 
 {{- define "edge-inference.refuseSources" -}}

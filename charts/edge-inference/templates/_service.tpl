@@ -6,7 +6,7 @@
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "edge-inference.named" (list $root $track.suffix) }}
+  name: {{ include "edge-inference.named" (list $root $track.suffix) | quote }}
   {{- include "edge-inference.metadata" (list $root $track.component) | nindent 2 }}
   {{- with $service.annotations }}
   annotations:
@@ -17,7 +17,7 @@ spec:
   type: {{ ternary $service.type "ClusterIP" (eq $track.component "inference") }}
   internalTrafficPolicy: {{ $service.internalTrafficPolicy }}
   {{- with $service.trafficDistribution }}
-  trafficDistribution: {{ . }}
+  trafficDistribution: {{ . | quote }}
   {{- end }}
   selector:
     {{- include "edge-inference.selector" (list $root $track.component) | nindent 4 }}

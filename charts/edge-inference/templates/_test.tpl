@@ -12,17 +12,19 @@ while time.monotonic() < end:
         time.sleep(0.2)
 {{- end }}
 
-{{/* (list . "stable"|"candidate"): golden samples through the Service, answers compared. */}}
+{{/* (list . "stable"|"candidate"): golden samples through the Service, answers compared. It loads no model, so it has resources of its
+     own: on a full box it still finds a place, and no device. */}}
 {{- define "edge-inference.test" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
 {{- $track := include "edge-inference.track" . | fromYaml -}}
+{{- $_ := set $track "resources" $values.test.resources -}}
 {{- $host := printf "%s.%s" (include "edge-inference.named" (list $root $track.suffix)) (include "edge-inference.namespace" $root) -}}
 apiVersion: v1
 kind: Pod
 metadata:
-  name: {{ include "edge-inference.named" (list $root (printf "%s-test" $track.suffix)) }}
-  namespace: {{ include "edge-inference.namespace" $root }}
+  name: {{ include "edge-inference.named" (list $root (printf "%s-test" $track.suffix)) | quote }}
+  namespace: {{ include "edge-inference.namespace" $root | quote }}
   labels:
     {{- include "edge-inference.podLabels" (list $root $track "test") | nindent 4 }}
   annotations:
@@ -41,7 +43,7 @@ spec:
       args:
         - |
           {{- include "edge-inference.waitScript" . | nindent 10 }}
-        - {{ $host }}
+        - {{ $host | quote }}
         - {{ int $values.service.port | quote }}
   containers:
     - name: golden
