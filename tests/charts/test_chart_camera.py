@@ -89,7 +89,7 @@ def test_without_a_spool_there_is_none() -> None:
         pytest.param({"cameras": {"dock-3": {"fpss": 1}}}, "'fpss' not allowed", id="typo-in-camera"),
         pytest.param({"cameras": {"dock-3": {"motion": {"min_aera": 1}}}}, "'min_aera' not allowed", id="typo-in-motion"),
         pytest.param({"cameras": {"dock-3": {"fps": "five"}}}, "/cameras/dock-3/fps", id="type"),
-        pytest.param({"cameras": {"Dock 3": {"url": "/x"}}}, "'Dock 3'", id="name"),
+        pytest.param({"cameras": {"Dock 3": {"url": "/x"}}}, 'cameras: want names of at most 63 lower-case letters, digits and dashes, no dash at the ends, found "Dock 3"', id="name"),
         pytest.param({"cameras": {"x": {}}}, "'url'", id="no-url"),
         pytest.param({"cameras": None}, "name at least one", id="no-camera"),
         pytest.param({"alerts": {"a": {"class": "x", "min_scor": 1}}}, "'min_scor' not allowed", id="typo-in-alert"),

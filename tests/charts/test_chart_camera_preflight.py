@@ -11,7 +11,9 @@ from helm_support import at, main_pod, merged, names, one, render
 pytestmark = pytest.mark.charts
 CHART = "camera-ingest"
 JOBS = ["dock-preflight", "dock-rollback"]
+BACK = {"preflight": {"rollback": True}}
 SECRET: dict[str, Any] = {
+    **BACK,
     "cameras": {"dock-3": {"credentials": "/run/secrets/dock-3"}},
     "secretFiles": {"dock-3": {"existingSecret": "cameras", "key": "dock"}},
 }
@@ -74,18 +76,29 @@ def test_it_asks_for_the_model_and_may_reach_nothing_else() -> None:
     assert "egress" not in one(quiet, "NetworkPolicy", "dock-preflight")["spec"]
 
 
-def test_a_rollback_asks_the_revision_that_it_goes_back_to() -> None:
+def test_the_way_back_is_open_while_no_model_can_be_asked() -> None:
+    args = _pod(render(CHART, SECRET), "dock-rollback")["containers"][0]["args"]
+    assert args[:2] == ["check", "/etc/edge/cameras.toml"] and "--needs" in args and "--ask-model" not in args
+
+
+def test_helm_s_own_rollback_waits_for_no_job_unless_it_was_asked_for() -> None:
+    """Where a pre-rollback hook's pod finds no place, the release is left `pending-rollback`."""
+    hooks = [each["metadata"].get("annotations", {}).get("helm.sh/hook", "") for each in render(CHART)]
+    assert not [each for each in hooks if "rollback" in each]
+
+
+def test_a_rollback_reads_the_revision_that_it_goes_back_to() -> None:
     def hooks(manifests: list[dict[str, Any]], kind: str, name: str) -> set[str]:
         return set(one(manifests, kind, name)["metadata"]["annotations"]["helm.sh/hook"].split(","))
 
-    manifests = render(CHART)
+    manifests = render(CHART, BACK)
     before = {"pre-install", "pre-upgrade"}
     # Names of their own: the rollback of a refused upgrade must not take the refused one's log away.
     assert hooks(manifests, "Job", "dock-preflight") == before
     assert hooks(manifests, "Job", "dock-rollback") == {"pre-rollback"}
     for kind in ("ConfigMap", "NetworkPolicy"):
         assert hooks(manifests, kind, "dock-preflight") == before | {"pre-rollback"}
-    without = render(CHART, {"preflight": {"rollback": False}})
+    without = render(CHART)
     assert names(without, "Job") == ["dock-preflight"]
     assert hooks(without, "ConfigMap", "dock-preflight") == before
 
@@ -98,7 +111,7 @@ def test_without_preflight_there_is_none() -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_a_failed_job_does_not_stay_for_ever(job: str) -> None:
-    values = merged({}, {"preflight": {"ttlSecondsAfterFinished": 600, "activeDeadlineSeconds": 30}})
+    values = merged(BACK, {"preflight": {"ttlSecondsAfterFinished": 600, "activeDeadlineSeconds": 30}})
     spec = one(render(CHART, values), "Job", job)["spec"]
     assert (spec["ttlSecondsAfterFinished"], spec["activeDeadlineSeconds"], spec["backoffLimit"]) == (600, 30, 0)
 

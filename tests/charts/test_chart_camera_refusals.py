@@ -39,12 +39,27 @@ ROOM = {"size": "512Mi"}
         pytest.param({"resources": {"requests": {"cpu": "250M"}}}, "/resources/requests/cpu", id="cpu"),
         pytest.param({"tmpSizeLimit": "64m"}, "/tmpSizeLimit", id="millibytes"),
         pytest.param({"persistence": {"size": "1GB"}}, "/persistence/size", id="size"),
+        pytest.param({"persistence": {"size": "1m"}}, "/persistence/size", id="millibytes-of-volume"),
+        pytest.param({"image": {"tag": "latest"}}, 'image.tag: want a tag that stays what it is, found "latest"', id="latest"),
+        pytest.param({"image": {"tag": "a:b"}}, "image.tag: want at most 128 letters, digits, dots, dashes and underscores", id="tag"),
+        pytest.param({"image": {"digest": "0f" * 32}}, "image.digest: want sha256: and 64 digits and letters a to f", id="digest"),
+        pytest.param({"nameOverride": "Edge"}, 'nameOverride: want at most 63 lower-case letters, digits and dashes, no dash at the ends, found "Edge"', id="name"),
+        pytest.param({"namespaceOverride": "a" * 64}, "namespaceOverride: want at most 63", id="namespace"),
+        pytest.param({"fullnameOverride": "1st"}, "fullnameOverride: want a letter first", id="fullname"),
+        pytest.param({"inference": {"model": "Belt"}}, "inference.model: want at most 63", id="model"),
+        pytest.param({"alerts": {"at night": {"class": "x"}}}, 'alerts: want names of at most 63 lower-case letters, digits and dashes, no dash at the ends, found "at night"', id="alert"),
+        pytest.param({"secretFiles": {"../x": {"existingSecret": "s", "key": "k"}}}, 'secretFiles: want names of files: a letter or digit first, then letters, digits, dots, dashes and underscores, found "../x"', id="secret-file"),
+        pytest.param({"extraEnv": {"EDGE_VIEWERS": "2"}}, "extraEnv: want no EDGE_*, found 'EDGE_VIEWERS': set settings (EDGE_LOG_LEVEL is settings.logLevel)", id="setting-as-env"),
+        pytest.param({"networkPolicy": {"cameraCidrs": {"x": "192.168.1.20"}}}, 'networkPolicy.cameraCidrs.x: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network, found "192.168.1.20"', id="camera-cidr"),
+        pytest.param({"networkPolicy": {"sinkCidrs": {"x": {"cidr": "broker.lab", "port": 1}}}}, 'networkPolicy.sinkCidrs.x.cidr: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network, found "broker.lab"', id="sink-cidr"),
+        pytest.param({"networkPolicy": {"cameraPorts": {"x": 70000}}}, "/networkPolicy/cameraPorts/x", id="camera-port-range"),
     ],
 )  # fmt: skip
 def test_refused(values: dict[str, Any], told: str) -> None:
     said = refusal(CHART, values)
     assert told in said
     assert "hush" not in said, "a URL may hold a password"
+    assert "pattern" not in said or told.startswith(("/", "'memmory'")), "only quantities are answered so"
 
 
 @pytest.mark.parametrize("release", ["1st-hall", "hall.north"])
@@ -79,6 +94,9 @@ def test_a_device_is_a_resource_too() -> None:
             "want room for sinks.file.max_bytes in 1 files", id="one-file",
         ),
         pytest.param({"persistence": {"enabled": False}, "spool": {"max_bytes": 513 * MIB}}, "found 512Mi", id="emptydir"),
+        pytest.param({"persistence": {"size": "0.5G"}, "spool": {"max_bytes": 512 * MIB}}, "found 0.5G (500000000 bytes)", id="decimal"),
+        pytest.param({"persistence": {"size": 4096}, "spool": {"max_bytes": 4097}}, "found 4096 (4096 bytes)", id="number"),
+        pytest.param({"persistence": {"size": "1e3"}, "spool": {"max_bytes": 4096}}, "found 1e3 (1000 bytes)", id="exponent"),
     ],
 )  # fmt: skip
 def test_a_volume_too_small_for_what_may_be_written_on_it(values: dict[str, Any], told: str) -> None:
@@ -90,6 +108,7 @@ def test_a_volume_too_small_for_what_may_be_written_on_it(values: dict[str, Any]
     "values",
     [
         pytest.param({"spool": {"max_bytes": 512 * MIB}}, id="full"),
+        pytest.param({"spool": {"max_bytes": 2048 * 1024 * MIB}, "persistence": {"size": "2Ti"}}, id="large"),
         pytest.param({"spool": {"max_bytes": 513 * MIB}, "persistence": {"existingClaim": "mine"}}, id="unknown-size"),
         pytest.param({"spool": {"enabled": False, "max_bytes": 513 * MIB}}, id="no-spool"),
         pytest.param({"spool": {"max_bytes": 512 * MIB}, "sinks": {"file": {"path": "/mnt/x"}}}, id="elsewhere"),

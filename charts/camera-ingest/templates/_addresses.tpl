@@ -14,7 +14,7 @@
 {{/* The port of a URL, or its scheme's. */}}
 {{- define "camera-ingest.port" -}}
 {{- $parts := urlParse . -}}
-{{- $ports := dict "mqtt" 1883 "mqtts" 8883 "http" 80 "https" 443 -}}
+{{- $ports := dict "rtsp" 554 "mqtt" 1883 "mqtts" 8883 "http" 80 "https" 443 -}}
 {{- /* After the host; the bracket ends an IPv6 address. */ -}}
 {{- default (index $ports (lower $parts.scheme)) (regexFind "[0-9]+$" (regexFind ":[0-9]+$" $parts.host)) | int -}}
 {{- end }}

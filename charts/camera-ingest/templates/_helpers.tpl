@@ -24,8 +24,8 @@
 {{/* (list . component): what never changes; selectors are immutable. */}}
 {{- define "camera-ingest.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "camera-ingest.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "camera-ingest.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -44,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* (list . component): metadata of an object but its name; the caller gives the name. */}}
 {{- define "camera-ingest.metadata" -}}
-namespace: {{ include "camera-ingest.namespace" (index . 0) }}
+namespace: {{ include "camera-ingest.namespace" (index . 0) | quote }}
 labels:
   {{- include "camera-ingest.labels" . | nindent 2 }}
 {{- end }}

@@ -3,10 +3,10 @@
 - port: metrics
   path: /metrics
   {{- with .interval }}
-  interval: {{ . }}
+  interval: {{ . | quote }}
   {{- end }}
   {{- with .scrapeTimeout }}
-  scrapeTimeout: {{ . }}
+  scrapeTimeout: {{ . | quote }}
   {{- end }}
   {{- with .relabelings }}
   relabelings:
@@ -25,8 +25,8 @@
 apiVersion: monitoring.coreos.com/v1
 kind: {{ index . 1 }}
 metadata:
-  name: {{ include "camera-ingest.fullname" $root }}
-  namespace: {{ include "camera-ingest.namespace" $root }}
+  name: {{ include "camera-ingest.fullname" $root | quote }}
+  namespace: {{ include "camera-ingest.namespace" $root | quote }}
   labels:
     {{- merge (deepCopy $values.labels) (include "camera-ingest.labels" (list $root "camera-ingest") | fromYaml) | toYaml | nindent 4 }}
 spec:
@@ -34,7 +34,7 @@ spec:
     matchLabels:
       {{- include "camera-ingest.selector" (list $root "camera-ingest") | nindent 6 }}
   namespaceSelector:
-    matchNames: [{{ include "camera-ingest.namespace" $root }}]
+    matchNames: [{{ include "camera-ingest.namespace" $root | quote }}]
   {{ ternary "podMetricsEndpoints" "endpoints" (eq (index . 1) "PodMonitor") }}:
     {{- include "camera-ingest.endpoint" $values | nindent 4 }}
 {{- end }}

@@ -4,6 +4,17 @@
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end }}
 
+{{/* Bytes of a quantity: a number, or a text such as 512Mi, 1.5G or 1e9. */}}
+{{- define "camera-ingest.bytes" -}}
+{{- if kindIs "string" . -}}
+{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+(e[0-9]+)?" . -}}
+{{- mulf (float64 $number) (get $factors (trimPrefix $number .)) | int64 -}}
+{{- else -}}
+{{- int64 . -}}
+{{- end -}}
+{{- end }}
+
 {{- define "camera-ingest.env" -}}
 - name: EDGE_GATEWAY
   {{- if .Values.gateway }}
@@ -22,7 +33,7 @@
   value: {{ include "camera-ingest.text" $value | quote }}
 {{- end }}
 {{- range $key, $value := .Values.extraEnv }}
-- name: {{ $key }}
+- name: {{ $key | quote }}
   {{- if kindIs "map" $value }}
   {{- toYaml $value | nindent 2 }}
   {{- else }}
@@ -52,10 +63,10 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
@@ -85,10 +96,10 @@ tolerations:
 {{- $optional := index . 2 -}}
 - name: config
   configMap:
-    name: {{ index . 1 }}
+    name: {{ index . 1 | quote }}
 - name: tmp
   emptyDir:
-    sizeLimit: {{ $values.tmpSizeLimit }}
+    sizeLimit: {{ include "camera-ingest.text" $values.tmpSizeLimit | quote }}
 {{- if $values.secretFiles }}
 - name: secrets
   projected:
@@ -96,13 +107,13 @@ tolerations:
     sources:
       {{- range $name, $file := $values.secretFiles }}
       - secret:
-          name: {{ $file.existingSecret }}
+          name: {{ $file.existingSecret | quote }}
           {{- if $optional }}
           optional: true
           {{- end }}
           items:
-            - key: {{ $file.key }}
-              path: {{ $name }}
+            - key: {{ $file.key | quote }}
+              path: {{ $name | quote }}
       {{- end }}
 {{- end }}
 {{- with $values.extraVolumes }}

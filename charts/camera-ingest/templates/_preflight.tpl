@@ -1,4 +1,4 @@
-{{/* Hook Jobs that read a config before the running pod is touched. A rollback runs the hooks of the revision that it goes back to. */}}
+{{/* Hook Jobs that read a config before the running pod is touched; that of a rollback only when it is asked for. A rollback runs the hooks of the revision that it goes back to. */}}
 
 {{/* (list . weight): annotations of what the Jobs need, made before them and gone after them. */}}
 {{- define "camera-ingest.preflightHooks" -}}
@@ -26,7 +26,8 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- default (list "nobody") $users | join ", " -}}
 {{- end }}
 
-{{/* (list . "-suffix" hooks): a Job of its own name for each, so that the rollback after a refused upgrade leaves that one's log. */}}
+{{/* (list . "-suffix" hooks): a Job of its own name for each, so that the rollback after a refused upgrade leaves that one's log. The way back
+     asks no model: it has to be open while the server is away. */}}
 {{- define "camera-ingest.preflight" -}}
 {{- $root := index . 0 -}}
 {{- $preflight := $root.Values.preflight -}}
@@ -34,7 +35,7 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "camera-ingest.named" (list $root (index . 1)) }}
+  name: {{ include "camera-ingest.named" (list $root (index . 1)) | quote }}
   {{- include "camera-ingest.metadata" (list $root "preflight") | nindent 2 }}
   annotations:
     helm.sh/hook: {{ index . 2 }}
@@ -73,7 +74,7 @@ spec:
           args:
             - check
             - /etc/edge/cameras.toml
-            {{- if $preflight.askModel }}
+            {{- if and $preflight.askModel (ne (index . 2) "pre-rollback") }}
             - --ask-model
             {{- end }}
             {{- range $name, $file := $root.Values.secretFiles }}

@@ -2,6 +2,9 @@
      every install and upgrade meets it first. */}}
 {{- define "camera-ingest.refusals" -}}
 {{- include "camera-ingest.refuseNames" . }}
+{{- include "camera-ingest.refuseKeys" . }}
+{{- include "camera-ingest.refuseImage" . }}
+{{- include "camera-ingest.refuseCidrs" . }}
 {{- include "camera-ingest.refuseLabels" . }}
 {{- include "camera-ingest.refuseInference" . }}
 {{- include "camera-ingest.refuseCameras" . }}
@@ -12,9 +15,68 @@
 {{- end }}
 {{- end }}
 
+{{/* (list key value pattern wanted): a text that is set has to match. */}}
+{{- define "camera-ingest.match" -}}
+{{- $value := index . 1 -}}
+{{- if and $value (not (regexMatch (index . 2) $value)) }}
+{{- fail (printf "%s: want %s, found %s" (index . 0) (index . 3) (quote $value)) }}
+{{- end }}
+{{- end }}
+
 {{- define "camera-ingest.refuseNames" -}}
-{{- if not (or .Values.fullnameOverride (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) }}
-{{- fail (printf "release name: want a letter first, then lower-case letters, digits and dashes: the Service is named after it, found %q; choose another, or set fullnameOverride" .Release.Name) }}
+{{- range $key, $value := dict "inference.model" .Values.inference.model "nameOverride" .Values.nameOverride "namespaceOverride" .Values.namespaceOverride }}
+{{- include "camera-ingest.match" (list $key $value "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" "at most 63 lower-case letters, digits and dashes, no dash at the ends") }}
+{{- end }}
+{{- $service := "a letter first, then lower-case letters, digits and dashes, no dash at the end, at most 53 in all: the Service is named after it" }}
+{{- include "camera-ingest.match" (list "fullnameOverride" .Values.fullnameOverride "^[a-z]([-a-z0-9]{0,51}[a-z0-9])?$" $service) }}
+{{- if not .Values.fullnameOverride }}
+{{- include "camera-ingest.match" (list "release name" .Release.Name "^[a-z]([-a-z0-9]*[a-z0-9])?$" (printf "%s; choose another, or set fullnameOverride" $service)) }}
+{{- end }}
+{{- end }}
+
+{{/* Names that are keys. An empty one has to match too. */}}
+{{- define "camera-ingest.refuseKeys" -}}
+{{- range $key := list "cameras" "alerts" }}
+{{- range $name, $each := index $.Values $key }}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" $name) }}
+{{- fail (printf "%s: want names of at most 63 lower-case letters, digits and dashes, no dash at the ends, found %q" $key $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $file := .Values.secretFiles }}
+{{- if not (regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$" $name) }}
+{{- fail (printf "secretFiles: want names of files: a letter or digit first, then letters, digits, dots, dashes and underscores, found %q" $name) }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := .Values.extraEnv }}
+{{- if hasPrefix "EDGE_" $name }}
+{{- fail (printf "extraEnv: want no EDGE_*, found '%s': set settings (EDGE_LOG_LEVEL is settings.logLevel) or gateway, where a typo is refused" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "camera-ingest.refuseImage" -}}
+{{- $image := .Values.image -}}
+{{- if eq $image.tag "latest" }}
+{{- fail "image.tag: want a tag that stays what it is, found \"latest\": a rollback would not know what it was" }}
+{{- end }}
+{{- include "camera-ingest.match" (list "image.tag" $image.tag "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$" "at most 128 letters, digits, dots, dashes and underscores") }}
+{{- include "camera-ingest.match" (list "image.digest" $image.digest "^sha256:[0-9a-f]{64}$" "sha256: and 64 digits and letters a to f, as the registry names the image") }}
+{{- end }}
+
+{{- define "camera-ingest.refuseCidrs" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- $cidrs := dict -}}
+{{- range $name, $cidr := $policy.cameraCidrs }}
+{{- $_ := set $cidrs (printf "cameraCidrs.%s" $name) $cidr }}
+{{- end }}
+{{- range $name, $sink := $policy.sinkCidrs }}
+{{- $_ := set $cidrs (printf "sinkCidrs.%s.cidr" $name) $sink.cidr }}
+{{- end }}
+{{- range $key, $cidr := $cidrs }}
+{{- if not (regexMatch "^[0-9a-fA-F.:]+/[0-9]+$" $cidr) }}
+{{- fail (printf "networkPolicy.%s: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network, found %q" $key $cidr) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -88,7 +150,7 @@
 {{/* Does the volume hold what may be written on it? The size of an existing claim is not known here. */}}
 {{- define "camera-ingest.refuseVolume" -}}
 {{- $values := .Values -}}
-{{- $size := mul (regexFind "^[0-9]+" $values.persistence.size | int64) (ternary 1073741824 1048576 (hasSuffix "Gi" $values.persistence.size)) -}}
+{{- $size := include "camera-ingest.bytes" $values.persistence.size | int64 -}}
 {{- $parts := list -}}
 {{- $sum := int64 0 -}}
 {{- if $values.spool.enabled }}
@@ -109,6 +171,6 @@
 {{- $parts = append $parts (printf "sinks.file.max_bytes in %d files %d" $files $bytes) }}
 {{- end }}
 {{- if and (gt (int64 $sum) (int64 $size)) (not $values.persistence.existingClaim) }}
-{{- fail (printf "persistence.size: want room for %s, found %s (%d bytes); raise it, or lower these" (join " and " $parts) $values.persistence.size $size) }}
+{{- fail (printf "persistence.size: want room for %s, found %s (%d bytes); raise it, or lower these" (join " and " $parts) (include "camera-ingest.text" $values.persistence.size) $size) }}
 {{- end }}
 {{- end }}
