@@ -17,7 +17,7 @@ from quantities import QUANTITIES
 from service_schemas import GENERATED
 
 HERE = Path(__file__).parent
-CHARTS = ("edge-inference", "camera-ingest")
+CHARTS = ("edge-inference", "camera-ingest", "edge-monitoring")
 STATES = ("done", "elsewhere", "left out")
 _NOTE = "<!-- Made by charts/docs.py from README.in.md, values.yaml and checklist.toml. Do not edit. -->\n"
 # A default longer than this is better read in values.yaml.

@@ -62,7 +62,7 @@ def test_a_value_without_its_words_is_refused(tmp_path: Path, line: str, told: s
     assert told in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("chart", ["edge-inference", "camera-ingest"])
+@pytest.mark.parametrize("chart", ["edge-inference", "camera-ingest", "edge-monitoring"])
 def test_every_item_of_the_checklist_is_on_the_page(chart: str) -> None:
     rows = re.findall(
         r"^\| (\d+) \| .+ \| (done|elsewhere|left out) \| .+ \|$", (CHARTS / chart / "README.md").read_text(), re.M

@@ -139,6 +139,7 @@ class Metrics:
         self.spool_written = Counter("edge_camera_spool_written_bytes_total", "Bytes written", registry=registry)
         self.spool_syncs = Counter("edge_camera_spool_syncs_total", "Files brought to the disk", registry=registry)
         self.spool_bytes = Gauge("edge_camera_spool_bytes", "Size of the spool", registry=registry)
+        self.spool_max = Gauge("edge_camera_spool_max_bytes", "Bound of the spool, 0 without one", registry=registry)
         self.spool_oldest = Gauge(
             "edge_camera_spool_oldest_seconds", "Age of the oldest event a sink waits for", registry=registry
         )

@@ -64,6 +64,7 @@ def open_spool(config: SpoolConfig | None, metrics: Metrics, clock: Clock) -> Sp
         return None
     spool = Spool.open(Path(config.path), config, clock, SpoolMetrics(metrics))
     metrics.spool_bytes.set_function(lambda: float(spool.stats().bytes))
+    metrics.spool_max.set(config.max_bytes)
     metrics.spool_oldest.set_function(lambda: spool.stats().oldest_s)
     return spool
 

@@ -1,0 +1,1 @@
+"""The dashboards of charts/edge-monitoring, as code."""

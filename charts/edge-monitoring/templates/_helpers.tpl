@@ -1,0 +1,92 @@
+{{/* Names, labels, images and quantities. */}}
+
+{{- define "edge-monitoring.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "edge-monitoring.fullname" -}}
+{{- default .Release.Name .Values.fullnameOverride | trunc 53 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* (list . "-suffix"): the full name with a suffix, within 63 characters. */}}
+{{- define "edge-monitoring.named" -}}
+{{- $root := index . 0 -}}
+{{- $suffix := index . 1 -}}
+{{- $room := sub 63 (len $suffix) | int -}}
+{{- include "edge-monitoring.fullname" $root | trunc $room | trimSuffix "-" }}{{ $suffix -}}
+{{- end }}
+
+{{- define "edge-monitoring.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end }}
+
+{{- define "edge-monitoring.exporterNamespace" -}}
+{{- default (include "edge-monitoring.namespace" .) .Values.nodeExporter.namespace -}}
+{{- end }}
+
+{{/* (list . component): what never changes; selectors are immutable. */}}
+{{- define "edge-monitoring.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ include "edge-monitoring.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* (list . component): labels of an object. */}}
+{{- define "edge-monitoring.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "edge-monitoring.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: edge-serve
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* (list . component): metadata of an object but its name; the caller gives the name. */}}
+{{- define "edge-monitoring.metadata" -}}
+namespace: {{ include "edge-monitoring.namespace" (index . 0) }}
+labels:
+  {{- include "edge-monitoring.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* Prometheus's account; the other pods' is "-plain", and has no rights at all. */}}
+{{- define "edge-monitoring.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "edge-monitoring.named" (list . "-prometheus")) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end }}
+
+{{- define "edge-monitoring.plainAccountName" -}}
+{{- ternary (include "edge-monitoring.named" (list . "-plain")) "default" .Values.serviceAccount.create -}}
+{{- end }}
+
+{{/* (list . image): registry/repository:tag, or @digest. */}}
+{{- define "edge-monitoring.reference" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- $registry := default $image.registry $root.Values.global.imageRegistry -}}
+{{- if $registry }}{{ trimSuffix "/" $registry }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end -}}
+{{- end }}
+
+{{/* A size in bytes: 256Mi of Kubernetes, 1400MB of Prometheus, whose units are powers of 1024, too. */}}
+{{- define "edge-monitoring.bytes" -}}
+{{- $unit := regexFind "[KMGT]" . -}}
+{{- $power := get (dict "K" 1024 "M" 1048576 "G" 1073741824 "T" 1099511627776) $unit -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (int64 (default 1 $power)) -}}
+{{- end }}
+
+{{- define "edge-monitoring.standalone" -}}
+{{- if eq .Values.mode "standalone" }}yes{{ end -}}
+{{- end }}
+
+{{/* Of what has no namespace: two releases of one name may be in two namespaces. */}}
+{{- define "edge-monitoring.clusterName" -}}
+{{- printf "%s-%s-cadvisor" (include "edge-monitoring.namespace" .) (include "edge-monitoring.fullname" .) -}}
+{{- end }}

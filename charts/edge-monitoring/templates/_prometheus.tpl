@@ -1,0 +1,21 @@
+{{/* Arguments that Prometheus 2.42 and 3 both know. No lifecycle or admin API: nobody stops or empties it by HTTP. */}}
+{{- define "edge-monitoring.prometheusArgs" -}}
+- --config.file=/etc/prometheus/prometheus.yml
+- --web.listen-address=:9090
+{{- with .externalUrl }}
+- --web.external-url={{ . }}
+{{- end }}
+- --storage.tsdb.path=/prometheus
+- --storage.tsdb.retention.time={{ .retention.time }}
+- --storage.tsdb.retention.size={{ .retention.size }}
+- --storage.tsdb.wal-compression
+- --storage.remote.flush-deadline=20s
+- --query.max-concurrency={{ int .query.maxConcurrency }}
+- --query.max-samples={{ int .query.maxSamples }}
+- --query.timeout={{ .query.timeout }}
+- --log.level={{ .logLevel }}
+- --log.format=json
+{{- with .extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
