@@ -1,4 +1,4 @@
-"""`make images`: the inference runtime, one image a model on top of it, and camera-ingest."""
+"""`make images`: the inference runtime, one image a model on top of it, camera-ingest, and the guard."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from edge_common.errors import StartError
 from engine import ROOT, EngineError, build_command, run
 
 HERE = Path("Dockerfiles")
+# Image -> folder of its distribution; the models stand on the first.
+SERVICES = {"edge-inference": "inference", "edge-camera-ingest": "camera_ingest", "edge-guard": "edgectl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,10 @@ def sample_bundles() -> list[Path]:
 
 def planned(bundles: list[Path], registry: str, base: str = "", runtime: str = "") -> Iterator[Image]:
     """Yield the images in an order in which they can be built; those of the bundles only when `runtime` is given."""
-    services = [
-        service(name, folder, registry, base)
-        for name, folder in (("edge-inference", "inference"), ("edge-camera-ingest", "camera_ingest"))
-    ]
+    services = [service(name, folder, registry, base) for name, folder in SERVICES.items()]
     # All of them first: a bundle with a fault is told before anything is built.
     models = [model(bundle, registry, runtime or services[0].name) for bundle in bundles]
-    yield from models if runtime else [services[0], *models, services[1]]
+    yield from models if runtime else [services[0], *models, *services[1:]]
 
 
 def main(

@@ -1,4 +1,4 @@
-"""Remove from installed wheels what a service never loads: `slim.py DIRECTORY inference|camera`.
+"""Remove from installed wheels what a service never loads: `slim.py DIRECTORY inference|camera|guard`.
 
 Runs once in a build stage. Every line below is held by tests/images: the built image serves both sample models, decodes
 H.264 from a camera, and imports all that the services import.
@@ -24,6 +24,8 @@ COMMON = (
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
     "*.dist-info/REQUESTED",
+)
+_NUMPY = (
     # Fortran to Python, and the compiler-driven kind of building.
     "numpy/f2py",
     "numpy/distutils",
@@ -40,6 +42,7 @@ COMMON = (
 )
 PROFILES = {
     "inference": (
+        *_NUMPY,
         # Once more what onnxruntime_pybind11_state has inside, for programs in C++.
         "onnxruntime/capi/libonnxruntime.so.*",
         # Tools to make and change models; that is edgectl's work.
@@ -63,9 +66,11 @@ PROFILES = {
         "PIL/_imagingtk.*.so",
     ),
     "camera": (
+        *_NUMPY,
         # Face cascades.
         "cv2/data",
     ),
+    "guard": (),
 }
 
 

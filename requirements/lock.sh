@@ -8,10 +8,11 @@ declare -A inputs=(
   [inference]="services/common/pyproject.toml services/inference/pyproject.toml"
   [camera]="services/common/pyproject.toml services/camera_ingest/pyproject.toml"
   [edgectl]="services/common/pyproject.toml services/edgectl/pyproject.toml"
+  [guard]="requirements/guard.in"
   [train]="requirements/train.in services/common/pyproject.toml services/edgectl/pyproject.toml"
 )
 held=()
-case "$1" in inference | camera | edgectl) held=(--constraints requirements/dev.txt) ;; esac
+case "$1" in inference | camera | edgectl | guard) held=(--constraints requirements/dev.txt) ;; esac
 # shellcheck disable=SC2086
 VIRTUAL_ENV=.venv .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-package edge-common "${held[@]}" \

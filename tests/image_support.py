@@ -24,6 +24,7 @@ WRAPPER = ROOT.parent / "shared/lab/lab"
 REGISTRY = "localhost/edge-serve-tests"
 INFERENCE = f"{REGISTRY}/edge-inference:0.1.0"
 CAMERA = f"{REGISTRY}/edge-camera-ingest:0.1.0"
+GUARD = f"{REGISTRY}/edge-guard:0.1.0"
 BELT = f"{REGISTRY}/edge-model-belt-detector:1.0.0"
 PUMP = f"{REGISTRY}/edge-model-pump-failure:1.0.0"
 BUILD_S = 900.0

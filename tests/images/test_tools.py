@@ -18,12 +18,14 @@ from image_support import ROOT, TOOLS
 DOCKERFILES = sorted(TOOLS.glob("*.Dockerfile"))
 
 
-def test_both_services_share_their_first_stages() -> None:
+def test_all_services_share_their_first_stages() -> None:
     def head(name: str) -> str:
         text = (TOOLS / f"{name}.Dockerfile").read_text()
         return text[text.index("ARG BASE=") : text.index("# --- the service")]
 
+    # The guard's comment says of all what the others say of two.
     assert head("inference") == head("camera-ingest")
+    assert head("guard") == head("inference")
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)

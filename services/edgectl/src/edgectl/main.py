@@ -17,6 +17,10 @@ BAD_INPUT = 2
 _COMMANDS = {
     "bundle": ("edgectl.bundle.commands", "app"),
     "demo": ("edgectl.demo.command", "demo"),
+    "rollout": ("edgectl.rollout.commands", "app"),
+    "status": ("edgectl.status.commands", "status"),
+    "logs": ("edgectl.status.commands", "logs"),
+    "events": ("edgectl.status.commands", "events"),
 }
 
 
@@ -46,7 +50,7 @@ app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=
 def _root(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Models to verified bundles. `edgectl --install-completion` completes commands in your shell."""
+    """From models to gateways. `edgectl --install-completion` completes commands in your shell."""
     if show_version:
         typer.echo(f"edgectl {installed('edgectl')}")
         raise typer.Exit

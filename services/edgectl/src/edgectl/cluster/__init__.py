@@ -1,0 +1,1 @@
+"""The Kubernetes API as edgectl uses it, and the metrics of pods."""

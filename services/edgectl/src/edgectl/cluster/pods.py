@@ -1,0 +1,97 @@
+"""The pods of a release, and which of them are the newest version's."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from edgectl.cluster.api import Api, Missing, What
+from edgectl.cluster.objects import (
+    COMPONENT,
+    INSTANCE,
+    MODEL_VERSION,
+    OURS,
+    TEMPLATE_HASH,
+    Container,
+    ContainerStatus,
+    Named,
+    Pod,
+)
+
+STABLE, CANDIDATE = "inference", "candidate"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def pods_of(api: Api, namespace: str, release: str, component: str = "") -> list[Pod]:
+    """Return a release's pods of one component, those of its hooks and tests left out unless asked for."""
+    selector = f"{OURS},{INSTANCE}={release}" + (f",{COMPONENT}={component}" if component else "")
+    return api.list(What("pods", namespace), Pod, labelSelector=selector)
+
+
+def no_such_release(api: Api, namespace: str, release: str) -> Missing:
+    """Return what to tell who asked for a release that has no pods here."""
+    found = api.list(What("pods", namespace), Named, labelSelector=OURS)
+    names = sorted({each.metadata.labels.get(INSTANCE, "") for each in found})
+    near = difflib.get_close_matches(release, names, n=3, cutoff=0.5)
+    known = (
+        f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names)}" if names else "there is none"
+    )
+    return Missing(f"{release}: no release of edge-serve in namespace {namespace} has this name; {known}")
+
+
+def newest(pods: Sequence[Pod]) -> str:
+    """Return the template hash of the newest version: the one whose first pod was made last. Empty without pods."""
+    first: dict[str, datetime] = {}
+    for pod in pods:
+        made = pod.metadata.creation_timestamp or _LONG_AGO
+        first[template(pod)] = min(made, first.get(template(pod), made))
+    return max(first, key=lambda name: first[name], default="")
+
+
+def template(pod: Pod) -> str:
+    return pod.metadata.labels.get(TEMPLATE_HASH, "")
+
+
+def version(pod: Pod) -> str:
+    return pod.metadata.labels.get(MODEL_VERSION, "")
+
+
+def ready(pod: Pod) -> bool:
+    return any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions)
+
+
+def leaving(pod: Pod) -> bool:
+    """Is it told to end, or ended, as an evicted one? Another takes its place."""
+    return pod.metadata.deletion_timestamp is not None or pod.status.phase in ("Failed", "Succeeded")
+
+
+def serving(pod: Pod) -> Container | None:
+    """Return the container that has the metrics port: the service itself, not one put beside it."""
+    with_metrics = [each for each in pod.spec.containers if any(port.name == "metrics" for port in each.ports)]
+    return with_metrics[0] if with_metrics else None
+
+
+def serving_status(pod: Pod) -> ContainerStatus | None:
+    container = serving(pod)
+    name = container.name if container else ""
+    return next((each for each in pod.status.container_statuses if each.name == name), None)
+
+
+def metrics_port(pod: Pod) -> int:
+    """Return the port of /metrics; 9090 when the pod names none."""
+    container = serving(pod)
+    ports = [port.container_port for port in container.ports if port.name == "metrics"] if container else []
+    return ports[0] if ports else 9090
+
+
+def trouble(pod: Pod) -> str:
+    """Say in a few words why a pod is not ready, as far as Kubernetes knows."""
+    status = serving_status(pod)
+    if status is None:
+        reasons = [each.message or each.reason for each in pod.status.conditions if each.status == "False"]
+        return reasons[0] if reasons else pod.status.phase
+    if status.state.waiting:
+        return status.state.waiting.reason
+    ended = status.state.terminated or status.last_state.terminated
+    return f"ended: {ended.reason or f'exit code {ended.exit_code}'}" if ended else "not ready"

@@ -1,0 +1,173 @@
+"""The watch: look, compare, and end early only when the version is bad."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from edge_common.errors import StartError
+from edgectl.cluster.api import Missing, Refused
+from edgectl.rollout.bounds import MOST_LOOKS, Bounds, Look
+from edgectl.rollout.group import Group
+from edgectl.rollout.judge import Outcome, Verdict, judge
+from edgectl.rollout.meter import Meter
+from edgectl.rollout.reference import Reference
+from edgectl.rollout.tally import Window, total
+
+T = TypeVar("T")
+_LEAST_INTERVAL_S, _MOST_INTERVAL_S, _READINGS = 1.0, 10.0, 120
+# An API server that restarts, as K3s does on an upgrade, is no fault of the version's.
+_PATIENCE_S = 60.0
+_FIRST_S = 15.0
+
+
+class Clock(Protocol):
+    """Time, and waiting for it; tests have one that waits for nothing."""
+
+    def now(self) -> float: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+
+class RealClock:
+    """The machine's."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to watch, and how often to read and to judge."""
+
+    seconds: float
+
+    @property
+    def interval_s(self) -> float:
+        return min(max(self.seconds / _READINGS, _LEAST_INTERVAL_S), _MOST_INTERVAL_S)
+
+    @property
+    def readings(self) -> int:
+        """How often to read after the first time; 0 when there is no time."""
+        return math.ceil(self.seconds / self.interval_s)
+
+    def judged(self, reading: int) -> bool:
+        """Is this reading one of the few that are judged? The last one is."""
+        return reading > 0 and (reading % math.ceil(self.readings / MOST_LOOKS) == 0 or reading == self.readings)
+
+
+class Unseen(StartError):
+    """No pod gave metrics."""
+
+
+Tell = Callable[[float, Window, Verdict | None], None]
+
+
+@dataclass(slots=True)
+class Watch:
+    """One watch of one group of pods. `tell` hears of every reading: the part that is done, figures, verdict."""
+
+    group: Group
+    reference: Reference
+    bounds: Bounds
+    plan: Plan
+    clock: Clock
+    tell: Tell
+
+    def run(self) -> Verdict:
+        """Watch for the plan's time, or until the version is bad.
+
+        Raises:
+            StartError: no permission, the API server was away for a minute, or no pod gave metrics all the time.
+        """
+        meter, begun, verdict = Meter(), self.clock.now(), Verdict(Outcome.UNDECIDED, "nothing seen", ())
+        seen = begun
+        for reading in range(self.plan.readings + 1):
+            self.clock.wait(begun + reading * self.plan.interval_s - self.clock.now())
+            try:
+                if self._look(meter):
+                    return Verdict(Outcome.UNDECIDED, "another version was rolled out meanwhile", verdict.rows)
+            except Refused:
+                raise
+            except StartError:
+                if self.clock.now() - seen > _PATIENCE_S or reading == self.plan.readings:
+                    raise
+                continue
+            seen = self.clock.now()
+            verdict = self._judged(meter, reading) if self.plan.judged(reading) else verdict
+            self.tell(reading / self.plan.readings, self._window(meter, reading), verdict)
+            if verdict.outcome is Outcome.BAD:
+                return verdict
+        if not meter.latest:
+            raise silence(self.group)
+        return verdict
+
+    def _look(self, meter: Meter) -> bool:
+        """Read both versions; return whether there is a newer one by now."""
+        newer = self.group.refresh() not in ("", self.group.template)
+        meter.add(self.group.read())
+        self.reference.look()
+        return newer
+
+    def _judged(self, meter: Meter, reading: int) -> Verdict:
+        look = Look(reading / self.plan.readings)
+        figures = list(meter.latest.values())
+        budget_s = max((each.budget_s for each in figures), default=0.0)
+        before, now = self.reference.window(reading * self.plan.interval_s), self._window(meter, reading)
+        if before is not None and before.total.calls < self.bounds.min_requests:
+            before = None
+        pods, same_time = self.group.rows(figures, last=look.last), self.reference.same_time
+        return judge(before, now, pods, self.bounds, look, budget_s=budget_s, same_time=same_time)
+
+    def _window(self, meter: Meter, reading: int) -> Window:
+        return meter.window(reading * self.plan.interval_s)
+
+
+def silence(group: Group) -> Unseen:
+    pod, why = next(iter(group.silent.items()), (group.release, "no pods"))
+    return Unseen(f"{pod}: no metrics yet: {why}")
+
+
+def measure(group: Group, plan: Plan, clock: Clock, tell: Callable[[float, Window], None]) -> tuple[Window, Window]:
+    """Return what the group does in the plan's time, and what it has done since its start.
+
+    Raises:
+        Unseen: no pod gives metrics.
+    """
+    patiently(lambda: _heard(group), clock)
+    meter, begun = Meter(), clock.now()
+    for reading in range(plan.readings + 1):
+        clock.wait(begun + reading * plan.interval_s - clock.now())
+        meter.add(group.read())
+        tell(reading / max(1, plan.readings), meter.window(plan.seconds))
+    if not meter.latest:
+        raise silence(group)
+    return meter.window(plan.seconds), Window(total(each.tally for each in meter.latest.values()))
+
+
+def _heard(group: Group) -> None:
+    if not group.read():
+        raise silence(group)
+
+
+def patiently(ask: Callable[[], T], clock: Clock) -> T:
+    """Return what `ask` returns; for a while its StartErrors are waited out.
+
+    Network policies learn the address of a new pod, such as the guard's, a moment after its start.
+    """
+    end = clock.now() + _FIRST_S
+    while True:
+        try:
+            return ask()
+        except (Refused, Missing):
+            raise
+        except StartError:
+            if clock.now() >= end:
+                raise
+            clock.wait(1.0)

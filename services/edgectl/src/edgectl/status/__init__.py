@@ -1,0 +1,1 @@
+"""What runs on a gateway, for people: status, logs, events."""

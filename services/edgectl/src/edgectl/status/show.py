@@ -1,0 +1,84 @@
+"""`edgectl status`: once, or again and again."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+from rich.console import Group as Shown
+from rich.live import Live
+
+from edge_common.errors import StartError
+from edgectl.cluster.connect import connect
+from edgectl.cluster.scrape import ThroughApiServer
+from edgectl.status.collect import Collector, Seen
+from edgectl.status.join import rows
+from edgectl.status.rows import Row
+from edgectl.status.table import tables
+
+_EVERY_S = 2.0
+_WIDTH = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for."""
+
+    namespace: str
+    everywhere: bool
+    watch: bool
+    over_s: float
+    as_json: bool
+    context: str
+
+
+def show(wanted: Wanted) -> bool:
+    """Show the status; return whether all is healthy."""
+    api = connect(context=wanted.context)
+    namespace = None if wanted.everywhere else wanted.namespace or api.namespace
+    collector = Collector(api, ThroughApiServer(api), namespace)
+    collector.look(time.monotonic())
+    time.sleep(wanted.over_s)
+    seen, found = _look(collector)
+    if wanted.as_json:
+        print(msgspec.json.encode({"releases": found, "notes": seen.notes}).decode())
+    elif wanted.watch:
+        return _live(collector, wanted)
+    else:
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+        console.print(_shown(seen, found, wanted))
+    return _healthy(found)
+
+
+def _live(collector: Collector, wanted: Wanted) -> bool:
+    """Show and show again until Ctrl-C; return how it was then."""
+    seen, found = _look(collector)
+    with Live(_shown(seen, found, wanted), console=Console(highlight=False), auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(_EVERY_S)
+                try:
+                    seen, found = _look(collector)
+                except StartError as exc:
+                    # What was seen last stays, with why it is old.
+                    seen.notes[:] = [str(exc)]
+                live.update(_shown(seen, found, wanted), refresh=True)
+        except KeyboardInterrupt:
+            return _healthy(found)
+
+
+def _look(collector: Collector) -> tuple[Seen, list[Row]]:
+    seen = collector.look(time.monotonic())
+    return seen, rows(seen, datetime.now(UTC))
+
+
+def _shown(seen: Seen, found: list[Row], wanted: Wanted) -> Shown:
+    return tables(found, seen.notes, datetime.now(UTC), namespaces=wanted.everywhere)
+
+
+def _healthy(found: list[Row]) -> bool:
+    return all(row.healthy for row in found)

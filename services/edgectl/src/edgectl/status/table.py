@@ -1,0 +1,133 @@
+"""The rows as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from edgectl.status.quantity import ago, mib
+from edgectl.status.rows import Rollout, Row, Use
+
+_MODELS = (
+    "release",
+    "model",
+    "version",
+    "image",
+    "ready",
+    "restarts",
+    "calls/s",
+    "p95",
+    "cpu",
+    "MiB",
+    "rollout",
+    "decided",
+)
+_CAMERAS = ("release", "camera", "state", "answers/s", "age p95", "ready", "restarts", "cpu", "MiB", "rollout")
+
+
+def tables(rows: Sequence[Row], notes: Sequence[str], now: datetime, *, namespaces: bool) -> Group:
+    """Return all that `edgectl status` shows; `namespaces` names them, for -A."""
+    models = [row for row in rows if not row.cameras and (row.model or not _is_camera(row))]
+    cameras = [row for row in rows if row not in models]
+    shown: list[Table | Text] = []
+    if models:
+        shown.append(_table(_MODELS, (_model(row, now, namespaces) for row in models)))
+    if cameras:
+        shown.append(_table(_CAMERAS, (line for row in cameras for line in _cameras(row, now, namespaces))))
+    shown += [Text(f"{_name(row, namespaces)}: {each}", "red") for row in rows for each in row.trouble]
+    shown += [Text(note, "dim") for note in notes]
+    return Group(*shown)
+
+
+def _is_camera(row: Row) -> bool:
+    return row.track not in ("inference", "candidate")
+
+
+def _table(columns: Sequence[str], lines: Iterator[list[Text]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column, no_wrap=True, justify="right" if column in ("calls/s", "answers/s", "restarts") else "left"
+        )
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def _model(row: Row, now: datetime, namespaces: bool) -> list[Text]:
+    cells = (_name(row, namespaces), row.model, row.version, row.digest)
+    return [
+        *(Text(cell) for cell in cells),
+        _ready(row),
+        _restarts(row),
+        Text(_number(row.rate)),
+        Text(row.p95),
+        Text(_cpu(row.use)),
+        Text(_memory(row.use)),
+        Text(_rolled(row.rollout, now)),
+        _decided(row.rollout),
+    ]
+
+
+def _cameras(row: Row, now: datetime, namespaces: bool) -> Iterator[list[Text]]:
+    common = [_ready(row), _restarts(row), Text(_cpu(row.use)), Text(_memory(row.use)), Text(_rolled(row.rollout, now))]
+    if not row.cameras:
+        yield [Text(_name(row, namespaces)), Text("-"), Text("-"), Text("-"), Text("-"), *common]
+    for camera in row.cameras:
+        state = Text(camera.state, "green" if camera.state == "ok" else "bold red")
+        own = [
+            Text(_name(row, namespaces)),
+            Text(camera.camera),
+            state,
+            Text(_number(camera.fps)),
+            Text(camera.age_p95),
+        ]
+        yield [*own, *common]
+        # What is the release's, once.
+        common = [Text("")] * len(common)
+
+
+def _name(row: Row, namespaces: bool) -> str:
+    name = f"{row.release} (candidate)" if row.track == "candidate" else row.release
+    return f"{row.namespace}/{name}" if namespaces else name
+
+
+def _ready(row: Row) -> Text:
+    return Text(f"{row.ready}/{row.wanted}", "green" if row.ready >= row.wanted else "bold red")
+
+
+def _restarts(row: Row) -> Text:
+    return Text(str(row.restarts), "yellow" if row.restarts else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _cpu(use: Use) -> str:
+    limit = "" if use.cpu_limit is None else f"/{use.cpu_limit:g}"
+    return "-" if use.cpu is None else f"{use.cpu:.2f}{limit}"
+
+
+def _memory(use: Use) -> str:
+    return "-" if use.memory is None else mib(use.memory) + (f"/{mib(use.memory_limit)}" if use.memory_limit else "")
+
+
+def _rolled(rollout: Rollout, now: datetime) -> str:
+    if rollout.revision is None:
+        return "-"
+    when = f" {ago((now - rollout.at).total_seconds())} ago" if rollout.at else ""
+    return f"{rollout.revision} {rollout.status}{when}"
+
+
+def _decided(rollout: Rollout) -> Text:
+    if not rollout.outcome:
+        return Text("-", "dim")
+    if rollout.present:
+        return Text(rollout.outcome, {"good": "green", "bad": "bold red"}.get(rollout.outcome, "yellow"))
+    # Why the release is where it is: the version that was tried is gone.
+    return Text(f"{rollout.version} was {rollout.outcome}", "dim")

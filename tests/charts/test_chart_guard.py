@@ -1,0 +1,104 @@
+"""edge-inference: the guard of an upgrade, what it may do, and that edgectl takes the words it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import typer.main
+
+from edgectl.cluster.objects import INSTANCE
+from edgectl.rollout.before import Book
+from edgectl.rollout.commands import app
+from edgectl.rollout.seconds import seconds_of
+from helm_support import at, one, refusal, render
+
+pytestmark = pytest.mark.charts
+ON: dict[str, Any] = {"guard": {"enabled": True}}
+GUARD = "spec.template.spec.containers.0"
+
+
+def guards(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in manifests if at(each, "metadata.labels").get("app.kubernetes.io/component") == "guard"]
+
+
+def words(manifests: list[dict[str, Any]], name: str) -> list[str]:
+    found: list[str] = at(one(manifests, "Job", name), GUARD)["args"]
+    return found
+
+
+def test_there_is_none_unless_asked_for() -> None:
+    assert guards(render("edge-inference")) == []
+    kinds = sorted(each["kind"] for each in guards(render("edge-inference", ON)))
+    assert kinds == [
+        "ConfigMap",
+        "Job",
+        "Job",
+        "NetworkPolicy",
+        "NetworkPolicy",
+        "Role",
+        "RoleBinding",
+        "ServiceAccount",
+    ]
+
+
+def test_all_of_it_is_there_for_an_upgrade_only() -> None:
+    for each in guards(render("edge-inference", ON)):
+        hooks = set(at(each, "metadata.annotations")["helm.sh/hook"].split(","))
+        assert hooks <= {"pre-upgrade", "post-upgrade"}, each["metadata"]["name"]
+
+
+def test_it_may_list_pods_and_keep_one_config_map() -> None:
+    manifests = render("edge-inference", ON, release="belt")
+    book = Book(None, "edge", "belt").what.name  # type: ignore[arg-type]
+    assert one(manifests, "ConfigMap", book)["data"] == {}
+    assert one(manifests, "Role", "belt-guard")["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [book], "verbs": ["get", "update"]},
+    ]
+    job = one(manifests, "Job", "belt-guard")
+    assert (
+        at(job, "spec.template.spec.serviceAccountName")
+        == one(manifests, "ServiceAccount", "belt-guard")["metadata"]["name"]
+    )
+    assert one(manifests, "RoleBinding", "belt-guard")["subjects"][0]["name"] == "belt-guard"
+
+
+def test_it_reaches_the_api_server_and_this_releases_metrics() -> None:
+    manifests = render("edge-inference", ON, release="belt")
+    policy = one(manifests, "NetworkPolicy", "belt-guard")["spec"]
+    server, metrics = policy["egress"]
+    assert {port["port"] for port in server["ports"]} == {443, 6443}
+    assert metrics["ports"] == [{"port": "metrics"}]
+    chosen = metrics["to"][0]["podSelector"]["matchLabels"]
+    assert chosen[INSTANCE] == "belt" and chosen["app.kubernetes.io/component"] == "inference"
+    way_in = one(manifests, "NetworkPolicy", "belt-guard-metrics")["spec"]
+    assert way_in["policyTypes"] == ["Ingress"] and way_in["ingress"][0]["ports"] == [{"port": "metrics"}]
+    assert guards(render("edge-inference", {**ON, "networkPolicy": {"enabled": False}})) != []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({}, id="default"),
+        pytest.param({"maxPsi": None, "failUndecided": True, "for": "1m30s", "baselineFor": "0s", "maxP95Ratio": 2}, id="others"),
+    ],
+)  # fmt: skip
+def test_edgectl_takes_what_the_jobs_say(values: dict[str, Any]) -> None:
+    manifests = render("edge-inference", {"guard": {"enabled": True, **values}}, release="belt")
+    group: Any = typer.main.get_command(app)
+    for name, verb in (("belt-guard-baseline", "baseline"), ("belt-guard", "watch")):
+        command, *rest = words(manifests, name)
+        assert command == verb
+        given = group.commands[verb].make_context(verb, rest).params
+        assert (given["release"], given["namespace"], given["in_cluster"]) == ("belt", "edge", True)
+        length = seconds_of("--for", given["length"], 0)
+        assert length < at(one(manifests, "Job", name), "spec.activeDeadlineSeconds")
+    assert given["ignore_scores"] is ("maxPsi" in values)
+    assert given["accept_undecided"] is ("failUndecided" not in values)
+
+
+def test_a_guard_that_would_be_ended_before_its_verdict_is_refused() -> None:
+    text = refusal("edge-inference", {"guard": {"enabled": True, "for": "10m"}})
+    assert "guard.activeDeadlineSeconds=290: want guard.for (10m) and half a minute at least" in text
+    assert "guard/for" in refusal("edge-inference", {"guard": {"enabled": True, "for": "10 minutes"}})
