@@ -89,7 +89,7 @@ airgap: $(VENV)/.dev  ## list every image that a gateway's charts can start
 image-test: $(VENV)/.dev  ## build the images anew where needed, and test them
 	$(BIN)/python -m pytest -q -p no:xdist -m images tests/images
 
-e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG); KEEP=1 leaves it running
+e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG and REGISTRY); KEEP=1 leaves it running
 	$(BIN)/python -m pytest -q -p no:xdist -s --durations=0 --durations-min=5 tests/e2e
 
 models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip
@@ -97,7 +97,7 @@ models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards an
 	$(TRAIN)/bin/python models/belt-detector/recipe.py
 
 lock: $(VENV)/bin/uv  ## resolve requirements/*.txt anew: versions and hashes, no index addresses
-	@for set in dev inference camera edgectl train; do requirements/lock.sh $$set || exit 1; done
+	@for set in dev inference camera edgectl guard train; do requirements/lock.sh $$set || exit 1; done
 
 clean:  ## remove what this Makefile made
 	rm -rf $(VENV) $(TRAIN) .bench .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
