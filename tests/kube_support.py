@@ -6,6 +6,7 @@ What pods say at /metrics is what the services' own code writes.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from edge_inference.metrics import Recorder, Timing
 from served import QuietHandler, serving
 
 NAMESPACE = "edge"
+# The one pod of the release `dock`.
+POD = "dock-aaaaaaaaa-11111"
 LABELS = ("carton", "crate", "drum")
 Object = dict[str, Any]
 
@@ -127,9 +130,8 @@ class Kube:
         return next((each for each in self.objects.get(resource, []) if each["metadata"]["name"] == name), None)
 
     def list(self, resource: str, selector: str) -> list[Object]:
-        wanted = dict(pair.split("=") for pair in selector.split(",") if pair)
         found = self.objects.get(resource, [])
-        return [each for each in found if wanted.items() <= each["metadata"].get("labels", {}).items()]
+        return [each for each in found if selected(each["metadata"].get("labels", {}), selector)]
 
     def put(self, resource: str, name: str, content: Object) -> None:
         others = [each for each in self.objects.get(resource, []) if each["metadata"]["name"] != name]
@@ -224,6 +226,12 @@ def _handler(cluster: Kube) -> type[QuietHandler]:
             self.wfile.write(text.encode())
 
     return Handler
+
+
+def selected(labels: dict[str, str], selector: str) -> bool:
+    """Do labels meet a selector of `key=value` and `key in (a,b)`?"""
+    wanted = re.findall(r"([^\s,=]+)(?:=([^,]+)| in \(([^)]+)\))", selector)
+    return all(labels.get(key) in (several.split(",") if several else [one]) for key, one, several in wanted)
 
 
 def _named(path: str) -> tuple[str, str, str]:

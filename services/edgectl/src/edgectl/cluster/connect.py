@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,40 +30,64 @@ def connect(*, in_cluster: bool = False, context: str = "") -> Api:
 def from_kubeconfig(context: str = "") -> Api:
     """Use KUBECONFIG, or ~/.kube/config, with all of its ways to log in: that is what the Kubernetes client is for."""
     # Half a second of imports: only for commands that ask a cluster.
-    import yaml
     from kubernetes import client
     from kubernetes import config as untyped
-    from kubernetes.config.config_exception import ConfigException
+
+    from edgectl.cluster.kubeconfig import choose
 
     config: Any = untyped
-    # The client reads the variable once, when it is imported.
-    file = os.environ.get("KUBECONFIG", "~/.kube/config")
+    chosen = choose(os.environ, context)
+    where = f"kubeconfig: {chosen.files}: context {chosen.name}"
     settings = client.Configuration()
-    try:
-        contexts, active = config.list_kube_config_contexts(config_file=file)
-        chosen = _chosen(contexts, active, context)
-        config.load_kube_config(config_file=file, context=chosen["name"], client_configuration=settings)
-    except ConfigException as exc:
-        raise StartError(f"kubeconfig: {_line(exc)}; KUBECONFIG names another file") from None
-    except (OSError, ValueError, yaml.YAMLError) as exc:
-        raise StartError(f"kubeconfig: cannot read it: {_line(exc)}") from None
-    rest = client.ApiClient(settings).rest_client
+    with _told(where):
+        config.load_kube_config(config_file=chosen.files, context=chosen.name, client_configuration=settings)
+        pool = client.ApiClient(settings).rest_client.pool_manager
+    renewing = threading.Lock()
 
     def headers() -> Mapping[str, str]:
-        known: dict[str, Any] = dict(settings.auth_settings())
+        # One asks for a new token, the others find it.
+        with renewing, _told(where):
+            known: dict[str, Any] = dict(settings.auth_settings())
         return {each["key"]: each["value"] or "" for each in known.values()}
 
-    namespace = chosen.get("context", {}).get("namespace") or "default"
-    return Api(settings.host.rstrip("/"), rest.pool_manager, headers, namespace, chosen["name"])
+    return Api(settings.host.rstrip("/"), pool, headers, chosen.namespace, chosen.name)
 
 
-def _chosen(contexts: list[dict[str, Any]], active: dict[str, Any], wanted: str) -> dict[str, Any]:
-    if not wanted:
-        return active
-    names = [each["name"] for each in contexts]
-    if wanted not in names:
-        raise StartError(f"--context {wanted}: want one of {', '.join(names)}")
-    return contexts[names.index(wanted)]
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Turn whatever the client trips over into one line.
+
+    What a login plugin did wrong it only logs, to go on without credentials: an error here.
+    """
+    import yaml
+    from kubernetes.client import ApiException
+    from kubernetes.config.config_exception import ConfigException
+
+    refused = (ConfigException, ApiException, urllib3.exceptions.HTTPError, yaml.YAMLError)
+    # It trusts each login's keys to be of the type it expects.
+    tripped = (OSError, ValueError, TypeError, AttributeError, LookupError)
+    heard = _Errors()
+    logging.getLogger().addHandler(heard)
+    try:
+        yield
+    except (*refused, *tripped) as exc:
+        raise StartError(f"{where}: {_line(str(exc))}") from None
+    finally:
+        logging.getLogger().removeHandler(heard)
+    if heard.said:
+        raise StartError(f"{where}: cannot log in: {_line(heard.said[0])}")
+
+
+class _Errors(logging.Handler):
+    """Hears what is logged by no logger's name, as the client does."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "root":
+            self.said.append(record.getMessage())
 
 
 def from_pod(env: Mapping[str, str], account: Path = _ACCOUNT) -> Api:
@@ -78,5 +105,5 @@ def from_pod(env: Mapping[str, str], account: Path = _ACCOUNT) -> Api:
     return Api(f"https://{written}:{port}", pool, headers, (account / "namespace").read_text().strip())
 
 
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split())
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -19,7 +19,10 @@ from edgectl.cluster.objects import (
     Pod,
 )
 
-STABLE, CANDIDATE = "inference", "candidate"
+STABLE, CANDIDATE, CAMERAS = "inference", "candidate", "camera-ingest"
+MODELS = (STABLE, CANDIDATE)
+# The services themselves: neither hooks nor edge-monitoring. By component, since `nameOverride` changes the name.
+SERVICES = f"{OURS},{COMPONENT} in ({','.join((*MODELS, CAMERAS))})"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -29,15 +32,20 @@ def pods_of(api: Api, namespace: str, release: str, component: str = "") -> list
     return api.list(What("pods", namespace), Pod, labelSelector=selector)
 
 
-def no_such_release(api: Api, namespace: str, release: str) -> Missing:
-    """Return what to tell who asked for a release that has no pods here."""
-    found = api.list(What("pods", namespace), Named, labelSelector=OURS)
-    names = sorted({each.metadata.labels.get(INSTANCE, "") for each in found})
+def no_such_release(api: Api, namespace: str, release: str, components: Sequence[str] = MODELS) -> Missing:
+    """Return what to tell who asked for a release that has no such pods here; no `components`: of any will do."""
+    pods = api.list(What("pods", namespace), Named, labelSelector=OURS)
+    found = [each.metadata.labels for each in pods]
+    parts = sorted({each.get(COMPONENT, "") for each in found if each.get(INSTANCE) == release})
+    if parts and (not components or not set(parts).isdisjoint(components)):
+        return Missing(f"{release}: in namespace {namespace} it has pods of {', '.join(parts)} only")
+    names = sorted({each.get(INSTANCE, "") for each in found if not components or each.get(COMPONENT) in components})
     near = difflib.get_close_matches(release, names, n=3, cutoff=0.5)
     known = (
         f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names)}" if names else "there is none"
     )
-    return Missing(f"{release}: no release of edge-serve in namespace {namespace} has this name; {known}")
+    chart = "edge-inference" if components else "edge-serve"
+    return Missing(f"{release} is no release of {chart} in namespace {namespace}; {known}")
 
 
 def newest(pods: Sequence[Pod]) -> str:
@@ -78,11 +86,11 @@ def serving_status(pod: Pod) -> ContainerStatus | None:
     return next((each for each in pod.status.container_statuses if each.name == name), None)
 
 
-def metrics_port(pod: Pod) -> int:
-    """Return the port of /metrics; 9090 when the pod names none."""
+def metrics_port(pod: Pod) -> int | None:
+    """Return the port of /metrics; None when the pod names none."""
     container = serving(pod)
-    ports = [port.container_port for port in container.ports if port.name == "metrics"] if container else []
-    return ports[0] if ports else 9090
+    ports = container.ports if container else []
+    return next((port.container_port for port in ports if port.name == "metrics"), None)
 
 
 def trouble(pod: Pod) -> str:

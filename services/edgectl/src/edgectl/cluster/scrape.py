@@ -79,7 +79,7 @@ class ThroughApiServer:
 
     def read(self, pod: Pod) -> Samples:
         meta = pod.metadata
-        what = What("pods/proxy", meta.namespace, f"{meta.name}:{metrics_port(pod)}")
+        what = What("pods/proxy", meta.namespace, f"{meta.name}:{_port(pod)}")
         try:
             reply = self.api.open("get", what, "/metrics", "text/plain", timeout=_TIMEOUT)
         except Refused:
@@ -100,7 +100,7 @@ class Straight:
         if not address:
             raise NoMetrics("has no address yet")
         host = f"[{address}]" if ":" in address else address
-        url = f"http://{host}:{metrics_port(pod)}/metrics"
+        url = f"http://{host}:{_port(pod)}/metrics"
         try:
             reply = self.pool.request("GET", url, timeout=_TIMEOUT, retries=False, preload_content=False)
         except urllib3.exceptions.HTTPError as exc:
@@ -109,6 +109,13 @@ class Straight:
             reply.close()
             raise NoMetrics(f"{url}: {reply.status}")
         return Samples(_body(reply))
+
+
+def _port(pod: Pod) -> int:
+    port = metrics_port(pod)
+    if port is None:
+        raise NoMetrics("has no port named metrics")
+    return port
 
 
 def _body(reply: urllib3.BaseHTTPResponse) -> str:

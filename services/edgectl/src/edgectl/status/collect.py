@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from edge_common.errors import StartError
 from edgectl.cluster.api import Api, Refused, What
-from edgectl.cluster.objects import COMPONENT, INSTANCE, OURS, Deployment, Pod
+from edgectl.cluster.objects import COMPONENT, INSTANCE, Deployment, Pod
+from edgectl.cluster.pods import SERVICES, serving
 from edgectl.cluster.scrape import NoMetrics, Samples, Source
 from edgectl.rollout.before import Book, Decided
 from edgectl.rollout.helm import Revision, revisions
@@ -52,13 +53,15 @@ class Collector:
         """Look at everything.
 
         Raises:
-            StartError: there is nothing of edge-serve, no permission to list it, or no API server.
+            StartError: there is no service of edge-serve, no permission to list it, or no API server.
         """
-        deployments = self.api.list(What("deployments", self.namespace), Deployment, labelSelector=OURS)
+        deployments = self.api.list(What("deployments", self.namespace), Deployment, labelSelector=SERVICES)
         if not deployments:
             place = f"namespace {self.namespace}" if self.namespace else "any namespace"
-            raise StartError(f"no release of edge-serve in {place}; -n names another namespace, -A shows all")
-        pods = self.api.list(What("pods", self.namespace), Pod, labelSelector=OURS)
+            raise StartError(
+                f"no release of edge-inference or camera-ingest in {place}; -n names another namespace, -A shows all"
+            )
+        pods = self.api.list(What("pods", self.namespace), Pod, labelSelector=SERVICES)
         notes: list[str] = []
         silent = self._scrape(at, _serving(deployments, pods))
         found = self._revisions(notes)
@@ -95,12 +98,16 @@ class Collector:
             except Refused as exc:
                 notes.append(f"verdicts are not known: {exc}")
                 break
+            except StartError as exc:
+                # Of one release: the others have theirs.
+                notes.append(f"{release}: its verdict is not known: {exc}")
+                continue
             if decided:
                 found[namespace, release] = decided
         return found
 
 
 def _serving(deployments: Sequence[Deployment], pods: Sequence[Pod]) -> list[Pod]:
-    """Return the pods of Deployments: not those of preflights and tests."""
+    """Return the pods of Deployments that have metrics, and run."""
     known = {_who(each) for each in deployments}
-    return [pod for pod in pods if _who(pod) in known and pod.status.phase == "Running"]
+    return [pod for pod in pods if _who(pod) in known and pod.status.phase == "Running" and serving(pod) is not None]

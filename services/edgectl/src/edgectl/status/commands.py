@@ -18,7 +18,7 @@ def status(
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")] = False,
     over: Annotated[int, typer.Option(min=1, max=60, metavar="SECONDS", help="Time that rates are taken over.")] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch a line each time.")] = False,
     context: Context = "",
 ) -> None:
     """Show releases: version, readiness, rate, latency, use, last rollout and what decided it.
@@ -41,16 +41,20 @@ def logs(
     previous: Annotated[
         bool, typer.Option("--previous", "-p", help="Of the container before the last restart.")
     ] = False,
+    guard: Annotated[bool, typer.Option("--guard", help="Of the guard's Jobs instead; a failed one stays.")] = False,
     tail: Annotated[int, typer.Option(min=0, help="Lines of each pod to begin with.")] = 200,
     context: Context = "",
 ) -> None:
     """Print the logs of a release's pods, each line with its pod's name when there are several.
 
+    A pod without a log is told on stderr. Exit code 0 when any has one, 2 when none has, or for bad input.
+
     Example: edgectl logs belt-detector -n edge --previous --tail 50
     """
-    from edgectl.status.logs import print_logs
+    from edgectl.status.logs import Wanted, print_logs
 
-    print_logs(release, namespace=namespace, context=context, follow=follow, previous=previous, tail=tail)
+    any_log = print_logs(Wanted(release, namespace, context, follow, previous, guard, tail))
+    raise typer.Exit(0 if any_log else 2)
 
 
 def events(release: Release, namespace: Namespace = "", context: Context = "") -> None:

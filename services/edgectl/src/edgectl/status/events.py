@@ -33,7 +33,7 @@ def print_events(release: str, *, namespace: str, context: str) -> None:
     place = namespace or api.namespace
     owners = _owners(api, place)
     if release not in owners.values():
-        raise no_such_release(api, place, release)
+        raise no_such_release(api, place, release, components=())
     found = [
         each
         for each in api.list(What("events", place), Event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,31 +46,45 @@ def show(wanted: Wanted) -> bool:
     collector.look(time.monotonic())
     time.sleep(wanted.over_s)
     seen, found = _look(collector)
+    if wanted.watch:
+        return _again(collector, wanted, seen, found)
     if wanted.as_json:
-        print(msgspec.json.encode({"releases": found, "notes": seen.notes}).decode())
-    elif wanted.watch:
-        return _live(collector, wanted)
+        print(_json(seen, found))
     else:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
         console.print(_shown(seen, found, wanted))
     return _healthy(found)
 
 
-def _live(collector: Collector, wanted: Wanted) -> bool:
+def _again(collector: Collector, wanted: Wanted, seen: Seen, found: list[Row]) -> bool:
     """Show and show again until Ctrl-C; return how it was then."""
-    seen, found = _look(collector)
-    with Live(_shown(seen, found, wanted), console=Console(highlight=False), auto_refresh=False) as live:
-        try:
+    try:
+        with _screen(wanted) as tell:
             while True:
+                tell(seen, found)
                 time.sleep(_EVERY_S)
                 try:
                     seen, found = _look(collector)
                 except StartError as exc:
                     # What was seen last stays, with why it is old.
                     seen.notes[:] = [str(exc)]
-                live.update(_shown(seen, found, wanted), refresh=True)
-        except KeyboardInterrupt:
-            return _healthy(found)
+    except KeyboardInterrupt:
+        pass
+    return _healthy(found)
+
+
+@contextmanager
+def _screen(wanted: Wanted) -> Iterator[Callable[[Seen, list[Row]], None]]:
+    """Give what shows a round: as a line of JSON, or in the place of the one before."""
+    if wanted.as_json:
+        yield lambda seen, found: print(_json(seen, found), flush=True)
+        return
+    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        yield lambda seen, found: live.update(_shown(seen, found, wanted), refresh=True)
+
+
+def _json(seen: Seen, found: list[Row]) -> str:
+    return msgspec.json.encode({"releases": found, "notes": seen.notes}).decode()
 
 
 def _look(collector: Collector) -> tuple[Seen, list[Row]]:

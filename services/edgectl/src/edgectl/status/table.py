@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from edgectl.cluster.pods import CAMERAS
 from edgectl.status.quantity import ago, mib
 from edgectl.status.rows import Rollout, Row, Use
 
@@ -31,8 +32,8 @@ _CAMERAS = ("release", "camera", "state", "answers/s", "age p95", "ready", "rest
 
 def tables(rows: Sequence[Row], notes: Sequence[str], now: datetime, *, namespaces: bool) -> Group:
     """Return all that `edgectl status` shows; `namespaces` names them, for -A."""
-    models = [row for row in rows if not row.cameras and (row.model or not _is_camera(row))]
-    cameras = [row for row in rows if row not in models]
+    models = [row for row in rows if row.track != CAMERAS]
+    cameras = [row for row in rows if row.track == CAMERAS]
     shown: list[Table | Text] = []
     if models:
         shown.append(_table(_MODELS, (_model(row, now, namespaces) for row in models)))
@@ -41,10 +42,6 @@ def tables(rows: Sequence[Row], notes: Sequence[str], now: datetime, *, namespac
     shown += [Text(f"{_name(row, namespaces)}: {each}", "red") for row in rows for each in row.trouble]
     shown += [Text(note, "dim") for note in notes]
     return Group(*shown)
-
-
-def _is_camera(row: Row) -> bool:
-    return row.track not in ("inference", "candidate")
 
 
 def _table(columns: Sequence[str], lines: Iterator[list[Text]]) -> Table:
