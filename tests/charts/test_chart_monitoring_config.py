@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helm_support import CHARTS, at, environment, main_pod, names, one, refusal
+from helm_support import CHARTS, at, environment, main_pod, names, one
 from monitoring.discovery import pod_targets
 from monitoring_support import (
     CHART,
@@ -41,9 +41,8 @@ def test_promtool_takes_the_configuration_and_the_rules(file: Path, tmp_path: Pa
     ],
 )  # fmt: skip
 def test_amtool_takes_alertmanagers(config: dict[str, Any], tmp_path: Path) -> None:
-    text = one(rendered({"alertmanager": {"config": config}}), "Secret", "dock-alertmanager")["stringData"][
-        "alertmanager.yaml"
-    ]
+    values = {"alertmanager": {"config": config, "receiverCidrs": {"hook": {"cidr": "10.20.0.5/32", "port": 443}}}}
+    text = one(rendered(values), "Secret", "dock-alertmanager")["stringData"]["alertmanager.yaml"]
     path = tmp_path / "alertmanager.yaml"
     path.write_text(text, encoding="utf-8")
     assert "SUCCESS" in checked("amtool", "check-config", path)
@@ -233,31 +232,3 @@ def test_a_stop_waits_for_what_is_being_sent() -> None:
     pod = main_pod(rendered(), "dock-prometheus")
     flush = next(each for each in pod["containers"][0]["args"] if "flush-deadline" in each)
     assert pod["terminationGracePeriodSeconds"] > int(flush.partition("=")[2].removesuffix("s")) + 10
-
-
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        pytest.param({"gateway": ""}, "gateway is required", id="no-gateway"),
-        pytest.param({"mode": "both"}, "/mode", id="both-modes"),
-        pytest.param({"mode": "operator", "prometheus": {"remoteWrite": {"url": "http://10.0.0.1/w"}}}, "prometheus.remoteWrite.url is set, but mode is operator", id="remote-write-of-the-operators"),
-        pytest.param({"mode": "operator", "alertmanager": {"config": {"route": {}}}}, "alertmanager.config is set, but mode is operator", id="alertmanager-of-the-operators"),
-        pytest.param({"mode": "operator", "grafana": {"rootUrl": "https://x"}}, "grafana.rootUrl is set, but mode is operator", id="grafana-of-the-operators"),
-        pytest.param({"operator": {"labels": {"release": "x"}}}, "operator.labels is set, but mode is standalone", id="labels-without-an-operator"),
-        pytest.param({"prometheus": {"retention": {"size": "1800MB"}}}, "above three quarters of prometheus.persistence.size=2Gi", id="volume-too-small"),
-        pytest.param({"prometheus": {"retention": {"size": "1800Mi"}}}, "/prometheus/retention/size", id="unit"),
-        pytest.param({"prometheus": {"remoteWrite": {"url": "https://m.example/w"}}}, "prometheus.remoteWrite: set its cidrs", id="no-way-out"),
-        pytest.param({"scrape": {"uplink": {"url": "https://m.example/w"}}}, "scrape.uplink: set its cidrs", id="no-way-to-uplink"),
-        pytest.param({"prometheus": {"remoteWrite": {"url": "https://u:p@m.example/w"}}}, "/prometheus/remoteWrite/url", id="password"),
-        pytest.param({"prometheus": {"remoteWrite": {"url": "http://10.0.0.1", "username": "x"}}}, "want existingSecret", id="no-secret"),
-        pytest.param({"prometheus": {"remoteWrite": {"queue": {"capacity": 100}}}}, "capacity is below maxSamplesPerSend", id="queue"),
-        pytest.param({"prometheus": {"image": {"tag": "latest"}}}, "/prometheus/image/tag", id="latest"),
-        pytest.param({"alertmanager": {"enabled": False, "config": {"route": {}}}}, "nothing would read it", id="no-alertmanager"),
-        pytest.param({"alertmanager": {"existingSecret": "x", "config": {"route": {}}}}, "choose one", id="two-configurations"),
-        pytest.param({"externalLabels": {"gateway": "x"}}, "invalid propertyName 'gateway'", id="gateway-twice"),
-        pytest.param({"namespaces": []}, "/namespaces", id="nothing-to-scrape"),
-        pytest.param({"scrape": {"intervall": "15s"}}, "'intervall' not allowed", id="typo"),
-    ],
-)  # fmt: skip
-def test_refused(values: dict[str, Any], told: str) -> None:
-    assert told in refusal(CHART, values)

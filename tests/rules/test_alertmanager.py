@@ -115,6 +115,7 @@ def _quiet(url: str, case: str, *labels: Labels) -> list[bool]:
     ("source", "target", "quiet"),
     [
         pytest.param(UPLINK, {"alertname": "EdgeEventsUndelivered", "severity": "warning", **CAMERA}, True, id="uplink-undelivered"),
+        pytest.param(UPLINK, {"alertname": "EdgeAlertsUndelivered", "severity": "warning", "gateway": "plant-7", "integration": "email"}, True, id="uplink-messages"),
         pytest.param(UPLINK, {"alertname": "EdgeClockOff", "severity": "warning", **HERE, "node": "box"}, True, id="uplink-clock"),
         pytest.param(UPLINK, {"alertname": "PrometheusRemoteWriteBehind", "severity": "critical", **HERE}, True, id="uplink-remote-write"),
         pytest.param(UPLINK, {"alertname": "TargetDown", "severity": "warning", **HERE, "job": "uplink"}, True, id="uplink-cloud-target"),

@@ -17,6 +17,7 @@ KINDS = ["fires", "does not fire", "no traffic", "restart"]
 # Series of others: Prometheus itself, node-exporter and cAdvisor, in Debian's versions and in the public images'.
 FOREIGN = {
     "up",
+    "alertmanager_notifications_failed_total",
     "prometheus_remote_storage_bytes_total",
     "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
     "container_cpu_cfs_periods_total",

@@ -24,6 +24,11 @@
 {{- default (include "edge-monitoring.namespace" .) .Values.nodeExporter.namespace -}}
 {{- end }}
 
+{{/* JSON list of the namespaces whose pods are scraped. A null takes the key away, so the schema does not see it. */}}
+{{- define "edge-monitoring.watched" -}}
+{{- required "namespaces is null: want a list with the namespaces of models and cameras, for instance [edge]" .Values.namespaces | toJson -}}
+{{- end }}
+
 {{/* (list . component): what never changes; selectors are immutable. */}}
 {{- define "edge-monitoring.selector" -}}
 {{- $root := index . 0 -}}
@@ -80,6 +85,11 @@ labels:
 {{- $unit := regexFind "[KMGT]" . -}}
 {{- $power := get (dict "K" 1024 "M" 1048576 "G" 1073741824 "T" 1099511627776) $unit -}}
 {{- mul (regexFind "^[0-9]+" . | int64) (int64 (default 1 $power)) -}}
+{{- end }}
+
+{{/* Seconds of 15s or 2m. */}}
+{{- define "edge-monitoring.seconds" -}}
+{{- mul (regexFind "^[0-9]+" . | int64) (ternary 60 1 (hasSuffix "m" .)) -}}
 {{- end }}
 
 {{- define "edge-monitoring.standalone" -}}

@@ -5,6 +5,8 @@
 {{- with .externalUrl }}
 - --web.external-url={{ . }}
 {{- end }}
+# Whatever path people see: probes, Grafana and the scrape of itself ask at the root.
+- --web.route-prefix=/
 - --storage.tsdb.path=/prometheus
 - --storage.tsdb.retention.time={{ .retention.time }}
 - --storage.tsdb.retention.size={{ .retention.size }}

@@ -28,7 +28,7 @@
 
 {{/* Of cAdvisor: the containers of our namespaces, and the node's own interfaces. */}}
 {{- define "edge-monitoring.cadvisorMetricRelabelings" -}}
-{{- $ours := append .Values.namespaces (include "edge-monitoring.namespace" .) | uniq | join "|" -}}
+{{- $ours := append (include "edge-monitoring.watched" . | fromJsonArray) (include "edge-monitoring.namespace" .) | uniq | join "|" -}}
 # The kubelet counts the node's own interfaces, too. Named as node-exporter names them, they spare it the host's
 # network, where no NetworkPolicy guards its port.
 - source_labels: [id, interface, __name__]
@@ -78,7 +78,7 @@ scrape_configs:
     kubernetes_sd_configs:
       - role: pod
         namespaces:
-          names: {{ toJson $values.namespaces }}
+          names: {{ include "edge-monitoring.watched" . }}
         selectors:
           - role: pod
             label: app.kubernetes.io/part-of=edge-serve
