@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from edge_common.errors import StartError
 from edgectl.cluster.objects import INSTANCE
 from edgectl.rollout.before import Book
 from edgectl.rollout.commands import app
@@ -48,12 +49,13 @@ def test_all_of_it_is_there_for_an_upgrade_only() -> None:
         assert hooks <= {"pre-upgrade", "post-upgrade"}, each["metadata"]["name"]
 
 
-def test_it_may_list_pods_and_keep_one_config_map() -> None:
+def test_it_may_list_pods_and_deployments_and_keep_one_config_map() -> None:
     manifests = render("edge-inference", ON, release="belt")
     book = Book(None, "edge", "belt").what.name  # type: ignore[arg-type]
     assert one(manifests, "ConfigMap", book)["data"] == {}
     assert one(manifests, "Role", "belt-guard")["rules"] == [
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [book], "verbs": ["get", "update"]},
     ]
     job = one(manifests, "Job", "belt-guard")
@@ -102,3 +104,30 @@ def test_a_guard_that_would_be_ended_before_its_verdict_is_refused() -> None:
     text = refusal("edge-inference", {"guard": {"enabled": True, "for": "10m"}})
     assert "guard.activeDeadlineSeconds=290: want guard.for (10m) and half a minute at least" in text
     assert "guard/for" in refusal("edge-inference", {"guard": {"enabled": True, "for": "10 minutes"}})
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "found"),
+    [
+        pytest.param({"for": "9s"}, "guard.for: want 10s to 24h", "found 9s", id="short"),
+        pytest.param({"for": "0m"}, "guard.for: want 10s to 24h", "found 0m", id="none"),
+        pytest.param({"for": "24h1s"}, "guard.for: want 10s to 24h", "found 24h1s", id="long"),
+        pytest.param({"baselineFor": "1441m"}, "guard.baselineFor: want 0s to 24h", "found 1441m", id="baseline"),
+    ],
+)
+def test_a_length_that_edgectl_refuses_never_becomes_a_job(values: dict[str, Any], key: str, found: str) -> None:
+    """A guard that ends with exit code 2 fails as one that found the version bad."""
+    (length,) = values.values()
+    with pytest.raises(StartError):
+        seconds_of("--for", length, 10 if "for" in values else 0)
+    text = refusal("edge-inference", {"guard": {"enabled": True, "activeDeadlineSeconds": 90000, **values}})
+    assert key in text and found in text
+
+
+@pytest.mark.parametrize("length", ["11s", "24h", "1440m", "86400s", "08m", "010m"])
+def test_a_length_is_as_long_for_the_chart_as_for_edgectl(length: str) -> None:
+    wanted = int(seconds_of("--for", length, 10)) + 30
+    guard = {"enabled": True, "for": length, "baselineFor": "0s", "activeDeadlineSeconds": wanted}
+    assert "--for" in words(render("edge-inference", {"guard": guard}), "dock-guard")
+    text = refusal("edge-inference", {"guard": {**guard, "activeDeadlineSeconds": wanted - 1}})
+    assert f"want guard.for ({length}) and half a minute" in text

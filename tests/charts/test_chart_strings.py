@@ -34,6 +34,7 @@ def _values(word: str, source: dict[str, Any]) -> dict[str, Any]:
         "candidate": {"enabled": True, "version": "1.1.0", "tag": word},
         "preflight": {"rollback": True},
         "graphCache": {"claim": word},
+        "guard": {"enabled": True, "image": {"registry": word, "repository": word, "tag": word}},
         "service": {"annotations": {"note": word}},
         "serviceAccount": {"name": word, "annotations": {"note": word}},
         "podAnnotations": {"note": word},

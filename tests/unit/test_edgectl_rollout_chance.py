@@ -118,6 +118,18 @@ def test_a_busier_gateway_is_not_the_versions_fault() -> None:
     assert "is the gateway busier?" in found[0].why
 
 
+def test_a_budget_that_was_kept_before_is_no_matter_of_who_is_busy() -> None:
+    """Without a version before, this many calls over the budget are bad: they are with one, too."""
+    found = outcomes(GOOD, replace(GOOD, crowd=8.0), 20)
+    assert [verdict.outcome for verdict in found] == [Outcome.BAD] * 20
+    assert all(verdict.why.startswith("budget: ") for verdict in found)
+
+
+def test_a_budget_that_the_version_before_missed_too_is_no_fault_of_the_new_one() -> None:
+    found = outcomes(replace(GOOD, crowd=8.0), replace(GOOD, crowd=8.0), 20)
+    assert [verdict.outcome for verdict in found] == [Outcome.GOOD] * 20
+
+
 @pytest.mark.parametrize(
     ("new", "row"),
     [

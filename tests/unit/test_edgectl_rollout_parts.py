@@ -21,7 +21,7 @@ from edgectl.rollout import spread
 from edgectl.rollout.answers import binned
 from edgectl.rollout.before import Baseline, usable
 from edgectl.rollout.figures import Figures, read
-from edgectl.rollout.helm import Revision, good_before
+from edgectl.rollout.helm import Revision, good_before, in_place
 from edgectl.rollout.meter import Meter
 from edgectl.rollout.seconds import seconds_of
 from edgectl.rollout.tally import MOST_BATCHES, Tally, Window, plus, since, window
@@ -63,6 +63,16 @@ def test_a_meter_counts_from_the_first_look_and_over_restarts() -> None:
     meter.add({"b": replace(first, tally=tally(6))})
     assert [each.calls for each in meter.window(3).batches] == [30, 12, 1]
     assert meter.window(3).total.calls == 43
+
+
+def test_history_of_a_pod_that_was_silent_at_the_first_look_is_not_the_windows() -> None:
+    one, other = Figures("dock", "1", tally(100), started=1.0), Figures("dock", "1", tally(90_000), started=2.0)
+    meter = Meter()
+    meter.add({"a": one}, ["b"])
+    meter.add({"a": replace(one, tally=tally(130)), "b": other})
+    # A pod that came in between has counted from zero all the same.
+    meter.add({"b": replace(other, tally=tally(90_007)), "c": replace(one, tally=tally(5))})
+    assert [each.calls for each in meter.window(2).batches] == [30, 12]
 
 
 def test_counters_that_fall_without_a_new_start_time_began_anew_too() -> None:
@@ -120,6 +130,15 @@ def test_the_newest_version_is_the_one_whose_first_pod_came_last() -> None:
 def test_where_a_rollback_goes(statuses: list[str], number: int | None) -> None:
     rows = [Revision("dock", "edge", at, status, None) for at, status in enumerate(statuses, 1)]
     assert good_before(rows) == number
+
+
+@pytest.mark.parametrize(
+    ("statuses", "number"),
+    [(["superseded", "deployed"], 2), (["deployed", "failed"], 0), (["deployed", "pending-upgrade"], 0), ([], 0)],
+)
+def test_which_revision_a_baseline_is_of(statuses: list[str], number: int) -> None:
+    rows = [Revision("dock", "edge", at, status, None) for at, status in enumerate(statuses, 1)]
+    assert in_place(rows) == number
 
 
 @pytest.mark.parametrize(("text", "length"), [("10m", 600), ("90s", 90), ("1h30m", 5400), ("1h2m3s", 3723)])

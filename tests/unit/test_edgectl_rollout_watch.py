@@ -3,102 +3,21 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from edge_common.errors import StartError
-from edgectl.rollout.bounds import Bounds
-from edgectl.rollout.run import Wanted, run_baseline, run_watch
-from kube_support import Kube, calls, exposition, helm_secret, kube, kubeconfig, pod, recorder
-
-OLD, NEW = "dock-aaaaaaaaa-11111", "dock-bbbbbbbbb-22222"
-AFTER = "2026-11-21T11:00:00Z"
-
-
-@dataclass(slots=True)
-class Ticks:
-    """A clock whose time passes by waiting; `then` is what happens meanwhile."""
-
-    then: Callable[[float], None]
-    time: float = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def wait(self, seconds: float) -> None:
-        if seconds > 0:
-            self.time += seconds
-            self.then(self.time)
-
-
-@dataclass(slots=True)
-class House:
-    """One release: the version before has run, the new one does."""
-
-    cluster: Kube
-    helm_calls: Path
-    cpu: dict[str, float] = field(default_factory=dict)
-
-    def serve(self, name: str, version: str, *, ms: float = 4.0, cpu_ms: float = 4.0, each: int = 60, failed: int = 0,
-              score: float = 0.85, label: str = "") -> Ticks:  # fmt: skip
-        """Return a clock with whose ticks the pod answers calls."""
-        counted = recorder(version)
-
-        def tick(_: float) -> None:
-            calls(counted, each, ms=ms, failed=failed, score=score, label=label)
-            self.cpu[name] = self.cpu.get(name, 0.0) + each * cpu_ms / 1000
-            self.cluster.metrics[name] = exposition(counted, cpu_s=self.cpu[name])
-
-        tick(0.0)
-        return Ticks(tick)
-
-    def baseline(self) -> None:
-        """Record how 1.0.0 does, and upgrade."""
-        self.cluster.objects["pods"] = [pod(OLD)]
-        run_baseline("dock", namespace="", context="", in_cluster=False, seconds=20.0, if_any=False,
-                     clock=self.serve(OLD, "1.0.0"))  # fmt: skip
-        self.cluster.objects["pods"] = [pod(NEW, version="1.1.0", made=AFTER)]
-
-    def rollbacks(self) -> list[str]:
-        return self.helm_calls.read_text().splitlines() if self.helm_calls.exists() else []
-
-    def verdict(self) -> dict[str, str]:
-        book = self.cluster.find("configmaps", "dock-rollout-baseline")
-        found: dict[str, str] = json.loads(book["data"]["verdict.json"]) if book else {}
-        return found
+from edgectl.rollout.run import run_watch
+from kube_support import pod
+from rollout_support import AFTER, NEW, OLD, House, Ticks, release, rows, wanted
 
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    helm = tmp_path / "bin" / "helm"
-    helm.parent.mkdir()
-    helm.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path / "helm"}\n')
-    helm.chmod(helm.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", str(helm.parent), prepend=":")
-    with kube() as cluster:
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", cluster.port)))
-        cluster.objects["secrets"] = [
-            helm_secret(1, "superseded"),
-            helm_secret(2, "failed"),
-            helm_secret(3, "deployed"),
-        ]
-        yield House(cluster, tmp_path / "helm")
-
-
-def wanted(**other: object) -> Wanted:
-    given: dict[str, object] = {
-        "release": "dock", "namespace": "", "context": "", "in_cluster": False, "candidate": False, "seconds": 20.0,
-        "rollback": True, "to": None, "bounds": Bounds(), "as_json": True,
-    }  # fmt: skip
-    return Wanted(**(given | other))  # type: ignore[arg-type]
-
-
-def rows(text: str) -> dict[str, str]:
-    return {row["what"]: row["state"] for row in json.loads(text.splitlines()[-1])["rows"]}
+    with release(tmp_path, monkeypatch) as found:
+        yield found
 
 
 def test_a_good_version_stays(house: House, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,13 +48,6 @@ def test_a_bad_version_is_rolled_back(
     # Not the failed revision 2, and on the same cluster.
     assert house.rollbacks() == ["rollback dock 1 --namespace edge --wait --timeout=600s --kube-context here"]
     assert house.verdict()["done"] == "rolled back to revision 1"
-
-
-def test_without_rollback_nothing_is_done(house: House) -> None:
-    house.baseline()
-    assert run_watch(wanted(rollback=False), house.serve(NEW, "1.1.0", failed=50)) == "bad"
-    assert house.rollbacks() == []
-    assert house.verdict()["done"] == "nothing"
 
 
 def test_a_busier_gateway_is_undecided(house: House, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,50 +132,6 @@ def test_a_pod_that_was_evicted_is_replaced_and_not_waited_for(house: House) -> 
     assert run_watch(wanted(), house.serve(NEW, "1.1.0")) == "good"
 
 
-def test_another_rollout_meanwhile_ends_the_watch(house: House) -> None:
-    house.baseline()
-    clock = house.serve(NEW, "1.1.0")
-    serve = clock.then
-
-    def upgraded(at: float) -> None:
-        serve(at)
-        newer = pod("dock-ddddddddd-44444", version="1.2.0", made="2026-11-21T12:00:00Z")
-        house.cluster.objects["pods"] = [pod(NEW, version="1.1.0", made=AFTER), newer]
-
-    clock.then = upgraded
-    assert run_watch(wanted(), clock) == "undecided"
-    assert clock.time < 5
-
-
-def test_an_api_server_that_restarts_is_waited_for(house: House) -> None:
-    house.baseline()
-    clock = house.serve(NEW, "1.1.0")
-    serve = clock.then
-
-    def flicker(at: float) -> None:
-        serve(at)
-        house.cluster.away = 5 < at < 15
-
-    clock.then = flicker
-    assert run_watch(wanted(), clock) == "good"
-
-
-def test_nothing_was_rolled_out(house: House) -> None:
-    house.baseline()
-    house.cluster.objects["pods"] = [pod(OLD)]
-    clock = Ticks(lambda _: None)
-    assert run_watch(wanted(), clock) == "good"
-    assert clock.time == 0
-
-
-def test_a_first_install_has_no_baseline_and_may_go_on(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    house.cluster.objects["pods"] = [pod(OLD, ready=False)]
-    clock = Ticks(lambda _: None)
-    run_baseline("dock", namespace="", context="", in_cluster=False, seconds=20.0, if_any=True, clock=clock)
-    assert "no metrics yet" in capsys.readouterr().err
-    assert house.cluster.find("configmaps", "dock-rollout-baseline") is None
-
-
 def _no_pods(house: House) -> None:
     house.cluster.objects["pods"] = [pod("dockyard-aaaaaaaaa-11111", release="dockyard")]
 
@@ -292,7 +160,7 @@ def _broken_baseline(house: House) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        pytest.param(_no_pods, "dock: no release of edge-serve in namespace edge has this name; did you mean dockyard?", id="release"),
+        pytest.param(_no_pods, "dock is no release of edge-inference in namespace edge; did you mean dockyard?", id="release"),
         pytest.param(_may_not_proxy, "no permission to get pods/proxy dock-bbbbbbbbb-22222:9090 in namespace edge", id="proxy"),
         pytest.param(_may_not_list, "no permission to list pods in namespace edge: want a role that allows it", id="pods"),
         pytest.param(_may_not_see_revisions, "no permission to list secrets in namespace edge", id="secrets"),
@@ -309,20 +177,3 @@ def test_bad_input_changes_nothing(house: House, change: Callable[[House], None]
     assert text in str(fault.value) and "\n" not in str(fault.value)
     assert house.rollbacks() == []
     assert not [each for each in house.cluster.asked if each.startswith(("create", "update"))]
-
-
-def test_helm_has_to_be_there_before_anything_is_watched(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.cluster.objects["pods"] = [pod(NEW, version="1.1.0")]
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(StartError, match="helm is not on PATH"):
-        run_watch(wanted(), Ticks(lambda _: None))
-
-
-def test_a_rollback_that_fails_is_told(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    helm = house.helm_calls.parent / "bin" / "helm"
-    helm.write_text("#!/bin/sh\necho 'Error: another operation is in progress' >&2\nexit 1\n")
-    house.baseline()
-    assert run_watch(wanted(), house.serve(NEW, "1.1.0", failed=60)) == "bad"
-    err = capsys.readouterr().err
-    assert "edgectl: helm rollback dock 1: exit code 1: Error: another operation is in progress" in err
-    assert house.verdict()["done"] == "rollback failed"

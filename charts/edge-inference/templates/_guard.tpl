@@ -17,11 +17,11 @@ annotations:
 {{- printf "%s-rollout-baseline" .Release.Name -}}
 {{- end }}
 
-{{/* A length such as 1h30m, in seconds. */}}
+{{/* A length such as 1h30m, in seconds. `atoi`, since `int` reads 010 as eight. */}}
 {{- define "edge-inference.seconds" -}}
-{{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | int -}}
-{{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | int -}}
-{{- $seconds := regexFind "[0-9]+s" . | trimSuffix "s" | int -}}
+{{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | atoi -}}
+{{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | atoi -}}
+{{- $seconds := regexFind "[0-9]+s" . | trimSuffix "s" | atoi -}}
 {{- add (mul $hours 3600) (mul $minutes 60) $seconds -}}
 {{- end }}
 
@@ -33,7 +33,7 @@ annotations:
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ include "edge-inference.named" (list $root (index . 3)) }}
+  name: {{ include "edge-inference.named" (list $root (index . 3)) | quote }}
   {{- include "edge-inference.guardMetadata" (list $root (index . 1) (index . 2)) | nindent 2 }}
     # A failed one stays for `kubectl logs` until the next try.
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
@@ -49,7 +49,7 @@ spec:
         app.kubernetes.io/part-of: edge-serve
     spec:
       restartPolicy: Never
-      serviceAccountName: {{ include "edge-inference.guardName" $root }}
+      serviceAccountName: {{ include "edge-inference.guardName" $root | quote }}
       # The token is mounted below, where one sees it.
       automountServiceAccountToken: false
       enableServiceLinks: false
@@ -60,7 +60,7 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with $values.priorityClassName }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector:
@@ -77,7 +77,7 @@ spec:
       containers:
         - name: guard
           image: {{ include "edge-inference.reference" (list $root $guard.image) | quote }}
-          imagePullPolicy: {{ $values.image.pullPolicy }}
+          imagePullPolicy: {{ $values.image.pullPolicy | quote }}
           args:
             {{- range index . 4 }}
             - {{ . | quote }}

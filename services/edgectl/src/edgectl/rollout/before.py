@@ -22,7 +22,8 @@ OLDEST = timedelta(days=1)
 class Baseline(msgspec.Struct, frozen=True):
     """`window` is from the minutes before the upgrade, `since_start` all that the pods counted since they started.
 
-    `template` is the pods' template hash: by it one sees that nothing was rolled out.
+    `template` is the pods' template hash: by it one sees that nothing was rolled out. `revision` is helm's, to which a
+    rollback goes; 0 when it was not to be known, as for the guard, which leaves the rollback to Helm.
     """
 
     version: str
@@ -30,6 +31,11 @@ class Baseline(msgspec.Struct, frozen=True):
     at: datetime
     window: Window = Window()
     since_start: Window = Window()
+    revision: int = 0
+
+    def of_this_upgrade(self, made: datetime | None) -> bool:
+        """Was it recorded shortly before the pods that were `made` then?"""
+        return made is None or made - self.at <= OLDEST
 
     def figures(self, min_requests: int) -> Window | None:
         """Return the window when it holds calls enough, else everything since the start, else None."""
@@ -104,7 +110,7 @@ def usable(baseline: Baseline | None, made: datetime | None, min_requests: int) 
     """Return the figures to compare with, and where they are from or why there are none."""
     if baseline is None:
         return None, "no baseline was recorded: `edgectl rollout baseline` does, before an upgrade"
-    if made is not None and made - baseline.at > OLDEST:
+    if not baseline.of_this_upgrade(made):
         return None, f"the baseline of {baseline.version} is a day older than these pods"
     figures = baseline.figures(min_requests)
     if figures is None:

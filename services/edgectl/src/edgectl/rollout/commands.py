@@ -10,7 +10,7 @@ from edgectl.rollout import options
 
 # msgspec, rich and the Kubernetes client are imported in the commands: `--help` and completion must not wait for them.
 
-BAD, UNDECIDED, STOPPED = 1, 3, 130
+BAD, UNDECIDED, STILL_BAD, STOPPED = 1, 3, 4, 130
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Watch a new version, and roll it back when it is bad."
@@ -42,10 +42,11 @@ def watch(
     """Hold the newest version against the one before, from the services' own metrics.
 
     Exit code 0: good. 1: bad; it was rolled back, or would be with --rollback. 2: bad input, nothing changed.
-    3: undecided, too little traffic. In a pod (--in-cluster) it never rolls back: a Helm hook fails, and Helm does.
+    3: undecided, such as too little traffic. 4: bad, and the rollback failed. In a pod (--in-cluster) it never rolls
+    back: a Helm hook fails, and Helm does.
     """
     from edgectl.rollout.bounds import Bounds
-    from edgectl.rollout.run import Wanted, run_watch
+    from edgectl.rollout.run import End, Wanted, run_watch
     from edgectl.rollout.seconds import seconds_of
 
     wanted = Wanted(
@@ -61,7 +62,8 @@ def watch(
         bounds=Bounds(min_requests, max_error_rate, max_p95_ratio, None if ignore_scores else max_psi),
         as_json=as_json,
     )
-    codes = {"good": 0, "bad": BAD, "undecided": 0 if accept_undecided else UNDECIDED}
+    undecided = 0 if accept_undecided else UNDECIDED
+    codes = {End.GOOD: 0, End.BAD: BAD, End.UNDECIDED: undecided, End.STILL_BAD: STILL_BAD}
     try:
         raise typer.Exit(codes[run_watch(wanted)])
     except KeyboardInterrupt:

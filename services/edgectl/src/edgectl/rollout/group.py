@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from edgectl.cluster.api import Api
 from edgectl.cluster.objects import Pod
@@ -53,6 +54,13 @@ class Group:
         own = [pod for pod in pods if template(pod) == name]
         restarts = {pod.metadata.name: _restarts(pod) for pod in own}
         return cls(api, source, namespace, release, component, name, version(own[0]), restarts, own)
+
+    @property
+    def made(self) -> datetime | None:
+        """When the first of its pods was made."""
+        return min(
+            (pod.metadata.creation_timestamp for pod in self.pods if pod.metadata.creation_timestamp), default=None
+        )
 
     def refresh(self) -> str:
         """Look at the pods anew; return the template hash that is the newest now."""

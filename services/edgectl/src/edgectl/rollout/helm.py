@@ -53,6 +53,12 @@ def good_before(rows: Sequence[Revision]) -> int | None:
     return max((row.number for row in rows if row.number < present and row.status in _WAS_GOOD), default=None)
 
 
+def in_place(rows: Sequence[Revision]) -> int:
+    """Return the revision whose pods run: the newest, when helm calls it deployed; 0 when nobody can tell."""
+    newest = max(rows, key=lambda row: row.number, default=None)
+    return newest.number if newest is not None and newest.status == "deployed" else 0
+
+
 def need_helm() -> str:
     """Return helm's path.
 

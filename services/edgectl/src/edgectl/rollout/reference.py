@@ -8,7 +8,7 @@ from typing import Protocol
 from edgectl.cluster.api import Api
 from edgectl.cluster.pods import STABLE, newest, pods_of, template, version
 from edgectl.cluster.scrape import NoMetrics, Source
-from edgectl.rollout.before import Book, usable
+from edgectl.rollout.before import Baseline, usable
 from edgectl.rollout.figures import read
 from edgectl.rollout.group import Group
 from edgectl.rollout.meter import Meter
@@ -64,7 +64,7 @@ class Beside:
 
     def look(self) -> None:
         self.group.refresh()
-        self.meter.add(self.group.read())
+        self.meter.take(self.group)
 
     def window(self, seconds: float) -> Window | None:
         found = self.meter.window(seconds)
@@ -77,11 +77,9 @@ def beside(api: Api, source: Source, namespace: str, release: str) -> Reference:
     return Beside(group, group.version, f"{group.version}, stable, over the same time")
 
 
-def before(group: Group, book: Book, min_requests: int) -> Reference:
+def before(group: Group, baseline: Baseline | None, min_requests: int) -> Reference:
     """Return the best figures of the version before: recorded ones, else those of its pods while they still run."""
-    made = min((pod.metadata.creation_timestamp for pod in group.pods if pod.metadata.creation_timestamp), default=None)
-    baseline = book.baseline()
-    figures, told = usable(baseline, made, min_requests)
+    figures, told = usable(baseline, group.made, min_requests)
     if figures is not None and baseline is not None:
         return Recorded(baseline.version, told, figures)
     return _still_running(group, min_requests) or Recorded("", told, None)

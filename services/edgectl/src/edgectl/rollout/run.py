@@ -5,24 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import urllib3
 
 from edge_common.errors import StartError
-from edgectl.cluster.api import Api, Missing
+from edgectl.cluster.api import Api, Missing, Refused
 from edgectl.cluster.connect import connect
 from edgectl.cluster.pods import CANDIDATE, STABLE
 from edgectl.cluster.scrape import Source, Straight, ThroughApiServer
 from edgectl.rollout import helm, screen
+from edgectl.rollout.back import FAILED, NOWHERE, Way, way_back
 from edgectl.rollout.before import Baseline, Book, Decided, utcnow
 from edgectl.rollout.bounds import Bounds
 from edgectl.rollout.group import Group
 from edgectl.rollout.judge import Outcome, Verdict
-from edgectl.rollout.reference import Recorded, Reference, before, beside
+from edgectl.rollout.placed import NotYet, need_pods, placed
+from edgectl.rollout.reference import Reference, before, beside
 from edgectl.rollout.tally import Window
 from edgectl.rollout.watch import Clock, Plan, RealClock, Unseen, Watch, measure, patiently
 
-UNCHANGED = "nothing was rolled out since the baseline was recorded"
+UNCHANGED = "nothing was rolled out since the baseline was recorded: nothing to judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,104 +44,125 @@ class Wanted:
     as_json: bool
 
 
+class End(StrEnum):
+    """How a watch ended, for its exit code."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNDECIDED = "undecided"
+    STILL_BAD = "bad, and still in place"
+
+
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where back to, decided before anything is watched: what cannot be done has to be known then."""
+class Subject:
+    """What is watched, and what it is compared with, as far as that is known."""
 
-    helm: str
-    revision: int | None
+    namespace: str
+    version: str = ""
+    template: str = ""
+    before: str = ""
+    told: str = "nothing"
 
 
-def run_watch(wanted: Wanted, clock: Clock | None = None) -> str:
-    """Watch, show, record, and roll back when bad and wanted; return the outcome.
+def run_watch(wanted: Wanted, clock: Clock | None = None) -> End:
+    """Watch, show, record, and roll back when bad and wanted; return how it ended.
 
     Raises:
         StartError: bad input; nothing was changed.
     """
     api = connect(in_cluster=wanted.in_cluster, context=wanted.context)
-    namespace, source = wanted.namespace or api.namespace, source_of(api, in_cluster=wanted.in_cluster)
+    return watch_release(api, source_of(api, in_cluster=wanted.in_cluster), wanted, clock or RealClock())
+
+
+def watch_release(api: Api, source: Source, wanted: Wanted, clock: Clock) -> End:
+    """The same, over a way in that is open. A guard that could not look has seen no bad version: undecided."""
+    namespace = wanted.namespace or api.namespace
+    book, subject = Book(api, namespace, wanted.release), Subject(namespace)
+    try:
+        group = _newest(api, source, namespace, wanted, clock)
+        subject = Subject(namespace, group.version, group.template)
+        return _watch(group, book, wanted, clock)
+    except StartError as exc:
+        # Helm goes back on any failure of a hook.
+        if not wanted.in_cluster and not isinstance(exc, NotYet):
+            raise
+        verdict = Verdict(Outcome.UNDECIDED, f"could not judge: {exc}", ())
+    _show(wanted, subject, verdict, "nothing")
+    if wanted.in_cluster and subject.template and not wanted.candidate:
+        # Helm shows the log of a failed hook alone: `edgectl status` is where one sees it.
+        _record(book, subject, verdict, "nothing")
+    return End.UNDECIDED
+
+
+def _newest(api: Api, source: Source, namespace: str, wanted: Wanted, clock: Clock) -> Group:
     component = CANDIDATE if wanted.candidate else STABLE
-    tick = clock or RealClock()
-    group = _first(lambda: Group.newest(api, source, namespace, wanted.release, component), wanted.in_cluster, tick)
-    way = _way(api, namespace, wanted) if wanted.rollback else None
-    book = Book(api, namespace, wanted.release)
-    if not wanted.candidate and _unchanged(book, group):
-        # A hook runs after every upgrade, also after one that changes a Service only.
-        _show(wanted, group, Recorded("", "itself", None), Verdict(Outcome.GOOD, UNCHANGED, ()), "nothing")
-        return Outcome.GOOD.value
-    reference = _reference(group, book, wanted)
+    # A pod may have to wait for its network; a person wants to know at once that there is none.
+    patience = StartError if wanted.in_cluster else NotYet
+    patiently(lambda: need_pods(placed(api, namespace, wanted.release, component)), clock, only=patience)
+    return _first(lambda: Group.newest(api, source, namespace, wanted.release, component), wanted.in_cluster, clock)
+
+
+def _watch(group: Group, book: Book, wanted: Wanted, clock: Clock) -> End:
+    baseline = None if wanted.candidate else book.baseline()
+    recorded = baseline.revision if baseline and baseline.of_this_upgrade(group.made) else 0
+    way = way_back(group.api, group.namespace, wanted.release, wanted.to, recorded) if wanted.rollback else None
+    if baseline is not None and baseline.template == group.template:
+        return _unchanged(wanted, group)
+    reference = _reference(group, baseline, wanted)
     with screen.live(f"{wanted.release} {group.version}") as bar:
 
         def tell(done: float, window: Window, verdict: Verdict | None) -> None:  # noqa: ARG001 - the watch's
             bar.tell(done, screen.figures(window))
 
-        plan = Plan(wanted.seconds)
-        verdict = Watch(group, reference, wanted.bounds, plan, tick, tell).run()
-    done = _act(api, namespace, wanted, way, verdict)
-    _show(wanted, group, reference, verdict, done)
+        verdict = Watch(group, reference, wanted.bounds, Plan(wanted.seconds), clock, tell).run()
+    done = _act(wanted, way, verdict)
+    subject = Subject(group.namespace, group.version, group.template, reference.version, reference.told)
+    _show(wanted, subject, verdict, done)
     if not wanted.candidate:
-        _record(book, group, reference, verdict, done)
-    return verdict.outcome.value
+        _record(book, subject, verdict, done)
+    return End.STILL_BAD if done in (FAILED, NOWHERE) else End(verdict.outcome.value)
+
+
+def _unchanged(wanted: Wanted, group: Group) -> End:
+    """A hook runs after every upgrade, also after one that changes a Service only; a person asked for a verdict."""
+    outcome = Outcome.GOOD if wanted.in_cluster else Outcome.UNDECIDED
+    _show(wanted, Subject(group.namespace, group.version, told="itself"), Verdict(outcome, UNCHANGED, ()), "nothing")
+    return End(outcome.value)
 
 
 def _first(ask: Callable[[], Group], in_cluster: bool, clock: Clock) -> Group:
-    """A pod may have to wait for its network; a person wants to know at once that there is none."""
     return patiently(ask, clock) if in_cluster else ask()
-
-
-def _unchanged(book: Book, group: Group) -> bool:
-    baseline = book.baseline()
-    return baseline is not None and baseline.template == group.template
 
 
 def source_of(api: Api, *, in_cluster: bool) -> Source:
     return Straight(urllib3.PoolManager()) if in_cluster else ThroughApiServer(api)
 
 
-def _reference(group: Group, book: Book, wanted: Wanted) -> Reference:
+def _reference(group: Group, baseline: Baseline | None, wanted: Wanted) -> Reference:
     if wanted.candidate:
         return beside(group.api, group.source, group.namespace, wanted.release)
-    return before(group, book, wanted.bounds.min_requests)
+    return before(group, baseline, wanted.bounds.min_requests)
 
 
-def _way(api: Api, namespace: str, wanted: Wanted) -> Way:
-    program = helm.need_helm()
-    if wanted.to is not None:
-        return Way(program, wanted.to)
-    number = helm.good_before(helm.revisions(api, namespace, wanted.release))
-    if number is None:
-        print(
-            f"edgectl: {wanted.release}: no good revision before this one: it will not be rolled back", file=sys.stderr
-        )
-    return Way(program, number)
-
-
-def _act(api: Api, namespace: str, wanted: Wanted, way: Way | None, verdict: Verdict) -> str:
+def _act(wanted: Wanted, way: Way | None, verdict: Verdict) -> str:
     """Roll back when that is wanted; return what was done."""
     if verdict.outcome is Outcome.BAD and wanted.in_cluster:
         return "left to Helm"
-    if verdict.outcome is not Outcome.BAD or way is None or way.revision is None:
-        return "nothing"
-    try:
-        helm.rollback(way.helm, api, namespace, wanted.release, way.revision)
-    except StartError as exc:
-        print(f"edgectl: {exc}", file=sys.stderr)
-        return "rollback failed"
-    return f"rolled back to revision {way.revision}"
+    return "nothing" if verdict.outcome is not Outcome.BAD or way is None else way.go()
 
 
-def _show(wanted: Wanted, group: Group, reference: Reference, verdict: Verdict, done: str) -> None:
+def _show(wanted: Wanted, subject: Subject, verdict: Verdict, done: str) -> None:
     if wanted.as_json:
-        names = {"release": wanted.release, "namespace": group.namespace, "version": group.version}
-        screen.show_json(verdict, **names, before=reference.version, compared_with=reference.told, done=done)
+        names = {"release": wanted.release, "namespace": subject.namespace, "version": subject.version}
+        screen.show_json(verdict, **names, before=subject.before, compared_with=subject.told, done=done)
         return
-    title = f"{wanted.release} {group.version}, compared with {reference.told}"
+    title = f"{wanted.release} {subject.version}".rstrip() + f", compared with {subject.told}"
     screen.show(title, verdict, verdict.why + ("" if done == "nothing" else f"; {done}"))
 
 
-def _record(book: Book, group: Group, reference: Reference, verdict: Verdict, done: str) -> None:
+def _record(book: Book, subject: Subject, verdict: Verdict, done: str) -> None:
     decided = Decided(
-        group.version, reference.version, verdict.outcome.value, verdict.why, done, utcnow(), group.template
+        subject.version, subject.before, verdict.outcome.value, verdict.why, done, utcnow(), subject.template
     )
     try:
         book.write(decided)
@@ -178,7 +202,16 @@ def run_baseline(
             raise
         print(f"edgectl: {exc}: no baseline, nothing will be compared", file=sys.stderr)
         return
-    entry = Baseline(group.version, group.template, utcnow(), recent, so_far)
+    # The guard sees no revisions, and leaves the way back to Helm.
+    revision = 0 if in_cluster else _in_place(api, place, release)
+    entry = Baseline(group.version, group.template, utcnow(), recent, so_far, revision)
     book = Book(api, place, release)
     book.write(entry)
     print(f"{release} {group.version}: {screen.figures(recent if seconds else so_far)}: recorded in {book.what}")
+
+
+def _in_place(api: Api, namespace: str, release: str) -> int:
+    try:
+        return helm.in_place(helm.revisions(api, namespace, release))
+    except Refused:
+        return 0

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from edge_common.errors import StartError
 from edgectl.cluster.api import Missing, Refused
-from edgectl.rollout.bounds import MOST_LOOKS, Bounds, Look
+from edgectl.rollout.bounds import MOST_LOOKS, Bounds, Look, State
 from edgectl.rollout.group import Group
 from edgectl.rollout.judge import Outcome, Verdict, judge
 from edgectl.rollout.meter import Meter
@@ -87,19 +87,22 @@ class Watch:
             StartError: no permission, the API server was away for a minute, or no pod gave metrics all the time.
         """
         meter, begun, verdict = Meter(), self.clock.now(), Verdict(Outcome.UNDECIDED, "nothing seen", ())
-        seen = begun
+        seen, read = begun, 0
         for reading in range(self.plan.readings + 1):
             self.clock.wait(begun + reading * self.plan.interval_s - self.clock.now())
+            last = reading == self.plan.readings
             try:
-                if self._look(meter):
+                if patiently(lambda: self._look(meter), self.clock, _FIRST_S if last else 0):
                     return Verdict(Outcome.UNDECIDED, "another version was rolled out meanwhile", verdict.rows)
             except Refused:
                 raise
-            except StartError:
-                if self.clock.now() - seen > _PATIENCE_S or reading == self.plan.readings:
+            except StartError as exc:
+                if last and meter.latest:
+                    return _at_least(self._judged(meter, read), Look(read / self.plan.readings), exc)
+                if last or self.clock.now() - seen > _PATIENCE_S:
                     raise
                 continue
-            seen = self.clock.now()
+            seen, read = self.clock.now(), reading
             verdict = self._judged(meter, reading) if self.plan.judged(reading) else verdict
             self.tell(reading / self.plan.readings, self._window(meter, reading), verdict)
             if verdict.outcome is Outcome.BAD:
@@ -111,7 +114,7 @@ class Watch:
     def _look(self, meter: Meter) -> bool:
         """Read both versions; return whether there is a newer one by now."""
         newer = self.group.refresh() not in ("", self.group.template)
-        meter.add(self.group.read())
+        meter.take(self.group)
         self.reference.look()
         return newer
 
@@ -129,6 +132,14 @@ class Watch:
         return meter.window(reading * self.plan.interval_s)
 
 
+def _at_least(seen: Verdict, look: Look, why: StartError) -> Verdict:
+    """Return what holds though the last look failed, `look` being the last that did not."""
+    ready = all(row.state is State.FINE for row in seen.rows if row.what == "ready")
+    if seen.outcome is not Outcome.GOOD or (ready and look.settled):
+        return seen
+    return Verdict(Outcome.UNDECIDED, f"not seen to its end: {why}", seen.rows)
+
+
 def silence(group: Group) -> Unseen:
     pod, why = next(iter(group.silent.items()), (group.release, "no pods"))
     return Unseen(f"{pod}: no metrics yet: {why}")
@@ -144,7 +155,7 @@ def measure(group: Group, plan: Plan, clock: Clock, tell: Callable[[float, Windo
     meter, begun = Meter(), clock.now()
     for reading in range(plan.readings + 1):
         clock.wait(begun + reading * plan.interval_s - clock.now())
-        meter.add(group.read())
+        meter.take(group)
         tell(reading / max(1, plan.readings), meter.window(plan.seconds))
     if not meter.latest:
         raise silence(group)
@@ -156,18 +167,18 @@ def _heard(group: Group) -> None:
         raise silence(group)
 
 
-def patiently(ask: Callable[[], T], clock: Clock) -> T:
-    """Return what `ask` returns; for a while its StartErrors are waited out.
+def patiently(ask: Callable[[], T], clock: Clock, seconds: float = _FIRST_S, only: type[StartError] = StartError) -> T:
+    """Return what `ask` returns; for some seconds StartErrors, or `only` such ones, are waited out.
 
     Network policies learn the address of a new pod, such as the guard's, a moment after its start.
     """
-    end = clock.now() + _FIRST_S
+    end = clock.now() + seconds
     while True:
         try:
             return ask()
         except (Refused, Missing):
             raise
-        except StartError:
+        except only:
             if clock.now() >= end:
                 raise
             clock.wait(1.0)
