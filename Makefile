@@ -89,8 +89,9 @@ airgap: $(VENV)/.dev  ## list every image that a gateway's charts can start
 image-test: $(VENV)/.dev  ## build the images anew where needed, and test them
 	$(BIN)/python -m pytest -q -p no:xdist -m images tests/images
 
+E2E ?= tests/e2e
 e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG and REGISTRY); KEEP=1 leaves it running
-	$(BIN)/python -m pytest -q -p no:xdist -s --durations=0 --durations-min=5 tests/e2e
+	$(BIN)/python -m pytest -q -p no:xdist -s --durations=0 --durations-min=5 $(E2E)
 
 models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip
 	$(TRAIN)/bin/python models/pump-failure/recipe.py

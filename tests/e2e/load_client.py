@@ -1,8 +1,8 @@
 """Runs inside a pod: closed-loop clients of one inference service, told on stdout second by second.
 
 Only Python and the service's own libraries, since it runs in the model's image. Arguments: URL, bundle, number of
-clients. Each line is JSON: seconds since the start, answers by version, failures by kind, times in ms, and how often
-each client saw another version than in its answer before.
+clients. Each line is JSON: seconds since the start, how many clients have had an answer, answers by version, failures
+by kind, the answers' times in ms, and how often each client saw another version than in its answer before.
 """
 
 from __future__ import annotations
@@ -52,50 +52,60 @@ class Seen:
 
     def line(self, at_s: float) -> str:
         with self.lock:
-            times = sorted(self.times)
             out = {
-                "at_s": round(at_s, 1), "answers": dict(self.answers), "failures": dict(self.failures),
-                "changes": list(self.changes),
-                "p50_ms": times[len(times) // 2] if times else None,
-                "p99_ms": times[int(len(times) * 0.99)] if times else None, "max_ms": times[-1] if times else None,
+                "at_s": round(at_s, 3), "at_work": len(self.last), "answers": dict(self.answers),
+                "failures": dict(self.failures), "times_ms": self.times, "changes": list(self.changes),
             }  # fmt: skip
             self._begin()
         return json.dumps(out)
 
 
-def client(number: int, url: str, bundle: Bundle, seen: Seen) -> None:
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-    # A new pod is not known to the policies at once.
-    connect(connection, TIMEOUT_S)
-    types = tensor_types(get_json(connection, f"/v2/models/{bundle.name}"))
-    head, tails = encode_request(load_all(bundle)[0], types)
-    body = b"".join([head, *map(bytes, tails)])
-    headers = {"Content-Type": "application/octet-stream", HEADER: str(len(head))}
-    while True:
-        if number % 2:
-            time.sleep(PAUSE_S)
+class Client:
+    """Asks the same question for ever, on one connection while it lasts."""
+
+    def __init__(self, number: int, url: str, bundle: Bundle, seen: Seen) -> None:
+        parts = urllib.parse.urlsplit(url)
+        self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        self.number, self.seen = number, seen
+        # A new pod is not known to the policies at once.
+        connect(self.connection, TIMEOUT_S)
+        types = tensor_types(get_json(self.connection, f"/v2/models/{bundle.name}"))
+        head, tails = encode_request(load_all(bundle)[0], types)
+        self.path = f"/v2/models/{bundle.name}/infer"
+        self.body = b"".join([head, *map(bytes, tails)])
+        self.headers = {"Content-Type": "application/octet-stream", HEADER: str(len(head))}
+
+    def ask(self) -> None:
         begun = time.perf_counter()
-        try:
-            connection.request("POST", f"/v2/models/{bundle.name}/infer", body, headers)
-            reply = connection.getresponse()
-            answer = reply.read()
-            if reply.status == 200:
-                version, _ = decode_reply(answer, reply.getheader(HEADER))
-                seen.answer(number, version, round((time.perf_counter() - begun) * 1000, 2))
-            else:
-                seen.failure(f"{reply.status} {answer[:120].decode('utf-8', 'replace')}")
-                time.sleep(0.05)
-        except (OSError, http.client.HTTPException) as exc:
-            seen.failure(repr(exc)[:120])
-            connection.close()
-            time.sleep(0.05)
+        self.connection.request("POST", self.path, self.body, self.headers)
+        reply = self.connection.getresponse()
+        answer = reply.read()
+        if reply.status != 200:
+            raise http.client.HTTPException(f"{reply.status} {answer[:120].decode('utf-8', 'replace')}")
+        version, _ = decode_reply(answer, reply.getheader(HEADER))
+        self.seen.answer(self.number, version, round((time.perf_counter() - begun) * 1000, 1))
+
+    def run(self) -> None:
+        while True:
+            if self.number % 2:
+                time.sleep(PAUSE_S)
+            try:
+                self.ask()
+            except (OSError, http.client.HTTPException) as exc:
+                self.seen.failure(repr(exc)[:160])
+                self.connection.close()
+                time.sleep(PAUSE_S)
 
 
 def main(url: str, path: str, count: str) -> None:
     bundle, seen, begun = read_bundle(Path(path)), Seen(int(count)), time.monotonic()
+
+    def died(end: threading.ExceptHookArgs) -> None:
+        seen.failure(f"a client died: {end.exc_value!r:.160}")
+
+    threading.excepthook = died
     for number in range(int(count)):
-        threading.Thread(target=client, args=(number, url, bundle, seen), daemon=True).start()
+        threading.Thread(target=lambda n: Client(n, url, bundle, seen).run(), args=(number,), daemon=True).start()
     while True:
         time.sleep(1)
         print(seen.line(time.monotonic() - begun), flush=True)
