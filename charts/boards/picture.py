@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
@@ -63,7 +64,7 @@ def _draw_panel(axes: Axes, panel: dict[str, Any], answers: Answers, span: tuple
     )
     if panel["type"] != "table":
         axes.set_xlim(_moment(span[0]), _moment(span[1]))
-        axes.xaxis_date("UTC")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: time.strftime("%H:%M", time.gmtime(day * 86400))))
 
 
 def _lines(axes: Axes, panel: dict[str, Any], answers: Answers) -> None:
