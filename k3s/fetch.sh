@@ -6,6 +6,10 @@
 # Read bin/install-k3s.sh before you pass DIR on: K3s publishes no sum of it, so from here on SHA256SUMS is what vouches for it.
 set -euo pipefail
 
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/checks.sh
+source "$HERE/lib/checks.sh"
+
 RELEASES=${RELEASES:-https://github.com/k3s-io/k3s/releases/download}
 SCRIPTS=${SCRIPTS:-https://raw.githubusercontent.com/k3s-io/k3s}
 
@@ -28,7 +32,8 @@ check() { # check FILE NAME: against the release's own sums.
 
 [ $# = 3 ] || stop "usage: fetch.sh VERSION amd64|arm64 DIR"
 VERSION=$1 ARCH=$2 DIR=$3
-[[ $VERSION =~ ^v1\.[0-9]+\.[0-9]+\+k3s[0-9]+$ ]] || stop "version '$VERSION': want the form v1.35.7+k3s1"
+FAULT=$(version_fault "$VERSION")
+[ -z "$FAULT" ] || stop "$FAULT"
 case $ARCH in
   amd64) BINARY=k3s ;;
   arm64) BINARY=k3s-arm64 ;;

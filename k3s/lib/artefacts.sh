@@ -1,22 +1,15 @@
 # shellcheck shell=bash
 # Where K3s, its installer, the images and the charts come from, and that they are what was checked elsewhere.
 
-# The first patch release of each minor version that knows `failurePolicy: retry`. An older one refuses the manifests or,
-# older still, takes the word for "reinstall" and uninstalls a release that failed.
-declare -A FIRST_PATCH=([34]=10 [35]=7 [36]=3)
-OLDEST_MINOR=34
-
 find_artefacts() {
   if [ -n "$FROM" ]; then
     find_carried
   else
     find_online
   fi
-  [[ $VERSION =~ ^v1\.([0-9]+)\.([0-9]+)\+k3s[0-9]+$ ]] || refuse "K3s version '$VERSION': want the form v1.35.7+k3s1"
-  local minor=${BASH_REMATCH[1]} patch=${BASH_REMATCH[2]}
-  if [ "$minor" -lt $OLDEST_MINOR ] || [ "$patch" -lt "${FIRST_PATCH[$minor]:-0}" ]; then
-    refuse "K3s $VERSION does not know failurePolicy 'retry' and may uninstall a failed release: want v1.34.10, v1.35.7, v1.36.3 or newer"
-  fi
+  local fault
+  fault=$(version_fault "$VERSION")
+  [ -z "$fault" ] || refuse "$fault"
   find_manifests
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What install.sh asks of the box before it touches anything. Each check refuses with one line, or says nothing.
+# fetch.sh asks the same of K3s' version, so that nothing is fetched that install.sh would refuse.
 
 # K3s asks for 2 GB on a server; a box sold as 2 GB reports somewhat less.
 MIN_MEMORY_MB=1800
@@ -10,6 +11,19 @@ MIN_DISK_MB=8192
 NOT_BEFORE=20261121
 # API server, K3s' local proxy, kubelet, kube-proxy, controllers, containerd.
 PORTS=(6443 6444 10010 10248 10249 10250 10256 10257 10258 10259)
+
+# The first patch release of each minor version that knows `failurePolicy: retry`. An older one refuses the manifests or,
+# older still, takes the word for "reinstall" and uninstalls a release that failed.
+declare -A FIRST_PATCH=([34]=10 [35]=7 [36]=3)
+OLDEST_MINOR=34
+
+version_fault() { # version_fault VERSION: what is wrong with this version of K3s; nothing when it is good.
+  if ! [[ $1 =~ ^v1\.([0-9]+)\.([0-9]+)\+k3s[0-9]+$ ]]; then
+    echo "K3s version '$1': want the form v1.35.7+k3s1"
+  elif [ "${BASH_REMATCH[1]}" -lt $OLDEST_MINOR ] || [ "${BASH_REMATCH[2]}" -lt "${FIRST_PATCH[${BASH_REMATCH[1]}]:-0}" ]; then
+    echo "K3s $1 does not know failurePolicy 'retry' and may uninstall a failed release: want v1.34.10, v1.35.7, v1.36.3 or newer"
+  fi
+}
 
 arch() { # The architecture as K3s and image names call it.
   case $(uname -m) in

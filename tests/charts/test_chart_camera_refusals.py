@@ -52,6 +52,25 @@ ROOM = {"size": "512Mi"}
         pytest.param({"extraEnv": {"EDGE_VIEWERS": "2"}}, "extraEnv: want no EDGE_*, found 'EDGE_VIEWERS': set settings (EDGE_LOG_LEVEL is settings.logLevel)", id="setting-as-env"),
         pytest.param({"networkPolicy": {"cameraCidrs": {"x": "192.168.1.20"}}}, 'networkPolicy.cameraCidrs.x: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network, found "192.168.1.20"', id="camera-cidr"),
         pytest.param({"networkPolicy": {"sinkCidrs": {"x": {"cidr": "broker.lab", "port": 1}}}}, 'networkPolicy.sinkCidrs.x.cidr: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network, found "broker.lab"', id="sink-cidr"),
+        pytest.param({"networkPolicy": {"cameraCidrs": {"x": "192.168.256.0/24"}}}, 'networkPolicy.cameraCidrs.x: want four numbers of 0 to 255 and a mask of at most 32 (IPv6: 128), found "192.168.256.0/24"', id="camera-cidr-octet"),
+        pytest.param({"networkPolicy": {"cameraCidrs": {"x": "10/8"}}}, 'networkPolicy.cameraCidrs.x: want addresses such as', id="camera-cidr-short"),
+        pytest.param({"networkPolicy": {"cameraCidrs": {"x": "fe/24"}}}, 'networkPolicy.cameraCidrs.x: want addresses such as', id="camera-cidr-letters"),
+        pytest.param({"networkPolicy": {"sinkCidrs": {"x": {"cidr": "10.0.0.0/33", "port": 1}}}}, '(IPv6: 128), found "10.0.0.0/33"', id="sink-cidr-mask"),
+        pytest.param({"networkPolicy": {"sinkCidrs": {"x": {"cidr": "fd00::/129", "port": 1}}}}, '(IPv6: 128), found "fd00::/129"', id="sink-cidr-ipv6"),
+        pytest.param({"networkPolicy": {"sinkCidrs": {"x": {"cidr": "10.0.0.0/24", "port": 65536}}}}, "/networkPolicy/sinkCidrs/x/port", id="sink-port-range"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://192.168.1.256/hush"}}}, "cameras.dock-3.url: want an address of four numbers of 0 to 255, found 192.168.1.256", id="camera-octet"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://192.168.1.020/hush"}}}, "found 192.168.1.020", id="camera-octal"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://192.168.1.20:65536/hush"}}}, "cameras.dock-3.url: want a port of 1 to 65535, found 65536", id="camera-port-number"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://u:123456/hush@10.0.0.1"}}}, "want a port of 1 to 65535, found another, not shown: there is an @ in the URL", id="camera-password-of-digits"),
+        pytest.param({"cameras": {"dock-3": {"url": "rtsp://[fd00::1]:0/hush"}}}, "want a port of 1 to 65535, found 0", id="camera-port-zero"),
+        pytest.param({"inference": {"url": "http://10.0.0.300:8080"}}, "inference.url: want an address of four numbers of 0 to 255, found 10.0.0.300", id="service-octet"),
+        pytest.param({"inference": {"url": "http://detector:123456"}}, "inference.url: want a port of 1 to 65535, found 123456", id="service-port"),
+        pytest.param({"sinks": {"mqtt": {"url": "mqtt://10.0.0.1:99999999999999999999"}}}, "sinks.mqtt.url: want a port of 1 to 65535, found 99999999999999999999", id="sink-port"),
+        pytest.param({"image": {"registry": "https://reg"}}, 'image.registry: want HOST[:PORT][/PATH] without https:// before it, such as registry.example:5000, found "https://reg"', id="registry-scheme"),
+        pytest.param({"global": {"imageRegistry": "https://reg"}}, "global.imageRegistry: want HOST[:PORT][/PATH] without https://", id="global-registry-scheme"),
+        pytest.param({"image": {"repository": "Edge/camera"}}, 'image.repository: want lower-case letters and digits, with dots, dashes, underscores and slashes between them, found "Edge/camera"', id="repository"),
+        pytest.param({"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "512Mi"}}}, "resources.requests.memory: want no more than limits.memory, 512Mi, found 1Gi", id="memory-above-limit"),
+        pytest.param({"resources": {"requests": {"cpu": "1001m"}, "limits": {"cpu": 1}}}, "resources.requests.cpu: want no more than limits.cpu, 1, found 1001m", id="cpu-above-limit"),
         pytest.param({"networkPolicy": {"cameraPorts": {"x": 70000}}}, "/networkPolicy/cameraPorts/x", id="camera-port-range"),
     ],
 )  # fmt: skip
@@ -67,6 +86,24 @@ def test_a_release_that_no_service_can_be_named_after(release: str) -> None:
     done = _template(CHART, release, None, json.dumps(LEAST[CHART]))
     assert "release name: want a letter first" in done.stderr and f'found "{release}"' in done.stderr
     assert one(render(CHART, {"fullnameOverride": "hall"}, release=release), "Service", "hall")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"image": {"registry": "Reg.example:5000/edge/", "repository": "a__b/c.d-e"}}, id="names"),
+        pytest.param({"image": {"registry": "", "repository": "registry.lab:5000/edge-camera"}}, id="all-in-one"),
+        pytest.param({"global": {"imageRegistry": "[fd00::1]:5000"}}, id="registry-ipv6"),
+        pytest.param({"inference": {"url": "http://255.255.255.255:65535"}}, id="last-address"),
+        pytest.param({"inference": {"url": "http://007:8080"}}, id="host-that-is-a-number"),
+        pytest.param({"inference": {"url": "http://3.detector.lab:1"}}, id="host-of-numbers-and-letters"),
+        pytest.param({"networkPolicy": {"cameraCidrs": {"x": "0.0.0.0/0", "y": "fd00::/128"}}}, id="cidrs"),
+        pytest.param({"resources": {"requests": {"cpu": "1000m", "memory": "1Gi"}, "limits": {"cpu": 1, "memory": 2**30}}}, id="all-reserved"),
+        pytest.param({"resources": {"requests": {"cpu": 0.7}, "limits": {"cpu": "700m"}}}, id="fraction"),
+    ],
+)  # fmt: skip
+def test_the_last_that_is_right_is_taken(values: dict[str, Any]) -> None:
+    assert one(render(CHART, values), "Deployment")
 
 
 def test_a_device_is_a_resource_too() -> None:

@@ -120,7 +120,8 @@ def test_a_length_that_edgectl_refuses_never_becomes_a_job(values: dict[str, Any
     (length,) = values.values()
     with pytest.raises(StartError):
         seconds_of("--for", length, 10 if "for" in values else 0)
-    text = refusal("edge-inference", {"guard": {"enabled": True, "activeDeadlineSeconds": 90000, **values}})
+    guard = {"enabled": True, "activeDeadlineSeconds": 90000, **values}
+    text = refusal("edge-inference", {"guard": guard, "progressDeadlineSeconds": 100000})
     assert key in text and found in text
 
 
@@ -128,6 +129,7 @@ def test_a_length_that_edgectl_refuses_never_becomes_a_job(values: dict[str, Any
 def test_a_length_is_as_long_for_the_chart_as_for_edgectl(length: str) -> None:
     wanted = int(seconds_of("--for", length, 10)) + 30
     guard = {"enabled": True, "for": length, "baselineFor": "0s", "activeDeadlineSeconds": wanted}
-    assert "--for" in words(render("edge-inference", {"guard": guard}), "dock-guard")
-    text = refusal("edge-inference", {"guard": {**guard, "activeDeadlineSeconds": wanted - 1}})
+    rollout = {"progressDeadlineSeconds": 100000}
+    assert "--for" in words(render("edge-inference", {"guard": guard, **rollout}), "dock-guard")
+    text = refusal("edge-inference", {"guard": {**guard, "activeDeadlineSeconds": wanted - 1}, **rollout})
     assert f"want guard.for ({length}) and half a minute" in text

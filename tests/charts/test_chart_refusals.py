@@ -37,6 +37,16 @@ def _limits(**limits: Any) -> dict[str, Any]:
         pytest.param({"strategy": {"maxSurge": "0%", "maxUnavailable": "0%"}}, "above 0, found both 0", id="no-percent"),
         pytest.param({"minReadySeconds": 900}, "want more than minReadySeconds, 900, found 900", id="deadline"),
         pytest.param({"preflight": {"activeDeadlineSeconds": 870}}, "want 30 s less than progressDeadlineSeconds, 900, or a still shorter time, found 870", id="preflight-outlasts-the-rollout"),
+        pytest.param({"guard": {"enabled": True, "activeDeadlineSeconds": 870}}, "guard.activeDeadlineSeconds: want 30 s less than progressDeadlineSeconds, 900, or a still shorter time, found 870", id="guard-outlasts-the-rollout"),
+        pytest.param({"image": {"registry": "https://reg"}}, 'image.registry: want HOST[:PORT][/PATH] without https:// before it, such as registry.example:5000, found "https://reg"', id="registry-scheme"),
+        pytest.param({"global": {"imageRegistry": "https://reg"}}, "global.imageRegistry: want HOST[:PORT][/PATH] without https://", id="global-registry-scheme"),
+        pytest.param({"guard": {"image": {"registry": "oci://reg"}}}, "guard.image.registry: want HOST[:PORT]", id="guards-registry"),
+        pytest.param({"image": {"repository": "Edge/model"}}, 'image.repository: want lower-case letters and digits, with dots, dashes, underscores and slashes between them, found "Edge/model"', id="repository"),
+        pytest.param({"model": {"oci": {"image": {"repository": "ORAS"}}}}, "model.oci.image.repository: want lower-case", id="pullers-repository"),
+        pytest.param({"resources": {"requests": {"memory": "1Gi"}}}, "resources.requests.memory: want no more than limits.memory, 384Mi, found 1Gi", id="memory-above-limit"),
+        pytest.param({"resources": {"requests": {"cpu": 1.5}}}, "resources.requests.cpu: want no more than limits.cpu, 1, found 1.5", id="cpu-above-limit"),
+        pytest.param({"candidate": {"resources": {"limits": {"memory": "64Mi"}}}}, "candidate.resources.requests.memory: want no more than limits.memory, 64Mi, found 128Mi", id="candidates-memory"),
+        pytest.param({"guard": {"resources": {"requests": {"cpu": "600m"}}}}, "guard.resources.requests.cpu: want no more than limits.cpu, 500m, found 600m", id="guards-cpu"),
         pytest.param({"preflight": {"rollback": True}, "strategy": {"type": "Recreate"}}, "preflight.rollback: want it only with strategy.maxSurge above 0", id="rollback-job-and-recreate"),
         pytest.param({"preflight": {"rollback": True}, "strategy": {"maxSurge": 0, "maxUnavailable": 1}}, "preflight.rollback: want it only with", id="rollback-job-and-no-surge"),
         pytest.param({"test": {"resources": {"limits": {"memmory": "1Gi"}}}}, "memmory", id="tests-resource"),
@@ -90,6 +100,11 @@ def test_what_kubernetes_takes_is_taken(limits: dict[str, Any]) -> None:
 )
 def test_a_preflight_in_time_or_none_is_taken(preflight: dict[str, Any]) -> None:
     assert one(render(CHART, {"preflight": preflight, "strategy": {"type": "RollingUpdate"}}), "Deployment")
+
+
+@pytest.mark.parametrize("guard", [{"enabled": True, "activeDeadlineSeconds": 869}, {"activeDeadlineSeconds": 9000}])
+def test_a_guard_in_time_or_none_is_taken(guard: dict[str, Any]) -> None:
+    assert one(render(CHART, {"guard": guard}), "Deployment")
 
 
 @pytest.mark.parametrize("key", ["podLabels", "commonLabels"])

@@ -55,7 +55,9 @@ class Prometheus:
             return False
 
     def _get(self, path: str, fields: Mapping[str, str], method: str = "POST") -> dict[str, Any]:
-        reply = urllib3.request(method, f"{self.url}/api/v1/{path}", fields=dict(fields), retries=2, timeout=30)
+        # A question is the same asked twice, and a kept connection may have ended while the uplink was cut.
+        again = urllib3.Retry(3, allowed_methods=None, backoff_factor=0.5)
+        reply = urllib3.request(method, f"{self.url}/api/v1/{path}", fields=dict(fields), retries=again, timeout=30)
         answer = reply.json()
         assert answer["status"] == "success", f"{fields}: {answer}"
         data: dict[str, Any] = answer["data"]

@@ -183,6 +183,7 @@ def test_fetch_refuses_what_differs_from_the_releases_sums(tmp_path: Path, relea
     ("args", "reason"),
     [
         pytest.param(("stable", "amd64", "x"), "want the form v1.35.7+k3s1", id="version"),
+        pytest.param(("v1.34.9+k3s2", "amd64", "x"), "may uninstall a failed release", id="version-install-refuses"),
         pytest.param((VERSION, "armhf", "x"), "want amd64 or arm64", id="architecture"),
         pytest.param((VERSION,), "usage: fetch.sh", id="usage"),
         pytest.param((VERSION, "amd64", "/"), "/ exists: give a new folder", id="old-folder"),

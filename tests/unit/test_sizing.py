@@ -47,6 +47,21 @@ def requests(chart: str) -> tuple[int, int]:
     return mib(asked["memory"]), milli(asked["cpu"])
 
 
+def monitoring() -> dict[str, tuple[int, int]]:
+    """Return what each program of edge-monitoring requests: MiB and thousandths of a core."""
+    values = read_yaml("charts/edge-monitoring/values.yaml")
+    asked = {name: each["resources"]["requests"] for name, each in values.items() if "resources" in (each or ())}
+    return {name: (mib(each["memory"]), milli(each["cpu"])) for name, each in asked.items()}
+
+
+def spare(memory: int) -> int:
+    """Return the MiB that a box has for models, beside K3s, a release of cameras and one preflight."""
+    kubelet = read_yaml("k3s/kubelet.conf")
+    reserved = sum(mib(kubelet[each]["memory"]) for each in ("kubeReserved", "systemReserved"))
+    kept = reserved + mib(kubelet["evictionHard"]["memory.available"])
+    return memory - kept - COREDNS[0] - requests("camera-ingest")[0] - requests("edge-inference")[0]
+
+
 def smallest() -> int:
     """Return the least memory in MiB with which install.sh sets up a box."""
     text = (ROOT / "k3s/lib/checks.sh").read_text(encoding="utf-8")
@@ -72,14 +87,43 @@ def test_models_on_a_box(row: list[str]) -> None:
     kubelet = read_yaml("k3s/kubelet.conf")
     reserved = [kubelet["kubeReserved"], kubelet["systemReserved"]]
     model, cameras = requests("edge-inference"), requests("camera-ingest")
-    kept = sum(mib(each["memory"]) for each in reserved) + mib(kubelet["evictionHard"]["memory.available"])
     # A preflight asks for what its model asks for, beside all that runs.
-    by_memory = (memory - kept - COREDNS[0] - cameras[0] - model[0]) // model[0]
+    by_memory = spare(memory) // model[0]
     taken = sum(milli(each["cpu"]) for each in reserved) + COREDNS[1] + cameras[1] + model[1]
     by_cpu = (cores * 1000 - taken) // model[1]
-    assert [int(each) for each in row[1:]] == [by_memory, by_cpu, min(by_memory, by_cpu)]
+    watched = [sum(each) for each in zip(*monitoring().values(), strict=True)]
+    beside = max(0, min((spare(memory) - watched[0]) // model[0], (cores * 1000 - taken - watched[1]) // model[1]))
+    assert [int(each) for each in row[1:]] == [by_memory, by_cpu, min(by_memory, by_cpu), beside]
     # CoreDNS, local-path's provisioner, the cameras and a preflight are pods, too.
     assert min(by_memory, by_cpu) + 4 <= kubelet["maxPods"]
+    assert beside + 4 + len(monitoring()) <= kubelet["maxPods"]
+
+
+def test_what_monitoring_and_the_guard_ask_for() -> None:
+    asked = monitoring()
+    memory, cpu = (sum(each) for each in zip(*asked.values(), strict=True))
+    assert f"asks for {memory} MiB (" in PAGE and f" and {cpu}m. " in PAGE
+    names = {
+        "Prometheus": "prometheus",
+        "Grafana": "grafana",
+        "Alertmanager": "alertmanager",
+        "node-exporter": "nodeExporter",
+    }
+    assert sorted(names.values()) == sorted(asked)
+    assert "(" + ", ".join(f"{name} {asked[key][0]}" for name, key in names.items()) + ")" in PAGE
+    less = memory - asked["grafana"][0]
+    least = less - asked["alertmanager"][0]
+    assert f"`grafana.enabled=false`, {less} MiB" in PAGE
+    assert f"`alertmanager.enabled=false`, {least} MiB" in PAGE
+    model = requests("edge-inference")[0]
+    told = f"then take {(spare(4096) - memory) // model} models instead of {spare(4096) // model}."
+    assert told in " ".join(PAGE.split())
+    # No model without Grafana, one without Alertmanager as well, both beside node-exporter alone.
+    left = [(spare(smallest()) - each) // model for each in (less, least, asked["nodeExporter"][0])]
+    assert left == [0, 1, 2]
+    guard = read_yaml("charts/edge-inference/values.yaml")["guard"]["resources"]["requests"]
+    assert f"asks for {mib(guard['memory'])} MiB and {guard['cpu']} while it looks" in PAGE
+    assert mib(guard["memory"]) <= model and milli(guard["cpu"]) <= requests("edge-inference")[1]
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,9 @@ labels:
 {{- $image.repository -}}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag | replace "+" "_" }}{{ end -}}
 {{- end }}
+
+{{/* Thousandths of a core: a number, or a text such as 250m or 1.5; what is less than one counts as one. */}}
+{{- define "camera-ingest.millicores" -}}
+{{- $text := toString . -}}
+{{- mulf (trimSuffix "m" $text | float64) (ternary 1 1000 (hasSuffix "m" $text)) | ceil | int64 -}}
+{{- end }}

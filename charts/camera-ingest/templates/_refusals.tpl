@@ -4,6 +4,8 @@
 {{- include "camera-ingest.refuseNames" . }}
 {{- include "camera-ingest.refuseKeys" . }}
 {{- include "camera-ingest.refuseImage" . }}
+{{- include "camera-ingest.refuseReferences" . }}
+{{- include "camera-ingest.refuseResources" . }}
 {{- include "camera-ingest.refuseCidrs" . }}
 {{- include "camera-ingest.refuseLabels" . }}
 {{- include "camera-ingest.refuseInference" . }}
@@ -64,6 +66,31 @@
 {{- include "camera-ingest.match" (list "image.digest" $image.digest "^sha256:[0-9a-f]{64}$" "sha256: and 64 digits and letters a to f, as the registry names the image") }}
 {{- end }}
 
+{{/* Kubernetes would take the pod, and its image be no name that can be pulled. */}}
+{{- define "camera-ingest.refuseReferences" -}}
+{{- $part := "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*" -}}
+{{- $registry := replace "PART" $part "^(\\[[0-9A-Fa-f:]+\\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]+)?(/PART)*/?$" -}}
+{{- $repository := replace "PART" $part "^([a-z0-9.-]+:[0-9]+/)?PART(/PART)*$" -}}
+{{- include "camera-ingest.match" (list "global.imageRegistry" .Values.global.imageRegistry $registry "HOST[:PORT][/PATH] without https:// before it, such as registry.example:5000") }}
+{{- include "camera-ingest.match" (list "image.registry" .Values.image.registry $registry "HOST[:PORT][/PATH] without https:// before it, such as registry.example:5000") }}
+{{- include "camera-ingest.match" (list "image.repository" .Values.image.repository $repository "lower-case letters and digits, with dots, dashes, underscores and slashes between them") }}
+{{- end }}
+
+{{/* The Deployment would be taken, and no pod of it ever made. */}}
+{{- define "camera-ingest.refuseResources" -}}
+{{- $requests := default dict .Values.resources.requests }}
+{{- $limits := default dict .Values.resources.limits }}
+{{- range $name, $amount := dict "cpu" "camera-ingest.millicores" "memory" "camera-ingest.bytes" "ephemeral-storage" "camera-ingest.bytes" }}
+{{- if and (hasKey $requests $name) (hasKey $limits $name) }}
+{{- $request := index $requests $name }}
+{{- $limit := index $limits $name }}
+{{- if gt (include $amount $request | int64) (include $amount $limit | int64) }}
+{{- fail (printf "resources.requests.%s: want no more than limits.%s, %s, found %s" $name $name (include "camera-ingest.text" $limit) (include "camera-ingest.text" $request)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "camera-ingest.refuseCidrs" -}}
 {{- $policy := .Values.networkPolicy -}}
 {{- $cidrs := dict -}}
@@ -74,8 +101,12 @@
 {{- $_ := set $cidrs (printf "sinkCidrs.%s.cidr" $name) $sink.cidr }}
 {{- end }}
 {{- range $key, $cidr := $cidrs }}
-{{- if not (regexMatch "^[0-9a-fA-F.:]+/[0-9]+$" $cidr) }}
+{{- if not (regexMatch "^([0-9]+\\.[0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*)/[0-9]+$" $cidr) }}
 {{- fail (printf "networkPolicy.%s: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network, found %q" $key $cidr) }}
+{{- end }}
+{{- $mask := regexFind "[0-9]+$" $cidr | float64 }}
+{{- if or (gt $mask (ternary 128.0 32.0 (contains ":" $cidr))) (include "camera-ingest.noAddress" (regexReplaceAll "/.*$" $cidr "")) }}
+{{- fail (printf "networkPolicy.%s: want four numbers of 0 to 255 and a mask of at most 32 (IPv6: 128), found %q" $key $cidr) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -80,7 +80,27 @@ labels:
 {{- if .Values.preflight.enabled -}}
 {{- $longest = max $longest (int .Values.preflight.activeDeadlineSeconds) -}}
 {{- end -}}
+{{- if .Values.guard.enabled -}}
+{{- $longest = max $longest (int .Values.guard.activeDeadlineSeconds) -}}
+{{- end -}}
 {{- add $longest 30 -}}
+{{- end }}
+
+{{/* Bytes of a quantity: a number, or a text such as 512Mi, 1.5G or 1e9. */}}
+{{- define "edge-inference.bytes" -}}
+{{- if kindIs "string" . -}}
+{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+(e[0-9]+)?" . -}}
+{{- mulf (float64 $number) (get $factors (trimPrefix $number .)) | int64 -}}
+{{- else -}}
+{{- int64 . -}}
+{{- end -}}
+{{- end }}
+
+{{/* Thousandths of a core: a number, or a text such as 250m or 1.5; what is less than one counts as one. */}}
+{{- define "edge-inference.millicores" -}}
+{{- $text := toString . -}}
+{{- mulf (trimSuffix "m" $text | float64) (ternary 1 1000 (hasSuffix "m" $text)) | ceil | int64 -}}
 {{- end }}
 
 {{/* (list text model): {name} and {version} filled in. */}}

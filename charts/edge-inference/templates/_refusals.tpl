@@ -3,6 +3,8 @@
 {{- define "edge-inference.refusals" -}}
 {{- include "edge-inference.refuseNames" . }}
 {{- include "edge-inference.refuseVersions" . }}
+{{- include "edge-inference.refuseReferences" . }}
+{{- include "edge-inference.refuseResources" . }}
 {{- include "edge-inference.refuseLabels" . }}
 {{- include "edge-inference.refuseRollout" . }}
 {{- include "edge-inference.refuseSources" . }}
@@ -48,6 +50,38 @@
 {{- end }}
 {{- end }}
 
+{{/* Kubernetes would take the pod, and its image be no name that can be pulled. */}}
+{{- define "edge-inference.refuseReferences" -}}
+{{- $part := "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*" -}}
+{{- $registry := replace "PART" $part "^(\\[[0-9A-Fa-f:]+\\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]+)?(/PART)*/?$" -}}
+{{- $repository := replace "PART" $part "^([a-z0-9.-]+:[0-9]+/)?PART(/PART)*$" -}}
+{{- include "edge-inference.match" (list "global.imageRegistry" .Values.global.imageRegistry $registry "HOST[:PORT][/PATH] without https:// before it, such as registry.example:5000") }}
+{{- range $key, $image := dict "image" .Values.image "model.oci.image" .Values.model.oci.image "guard.image" .Values.guard.image }}
+{{- include "edge-inference.match" (list (printf "%s.registry" $key) $image.registry $registry "HOST[:PORT][/PATH] without https:// before it, such as registry.example:5000") }}
+{{- include "edge-inference.match" (list (printf "%s.repository" $key) $image.repository $repository "lower-case letters and digits, with dots, dashes, underscores and slashes between them") }}
+{{- end }}
+{{- end }}
+
+{{/* The Deployment would be taken, and no pod of it ever made. */}}
+{{- define "edge-inference.refuseResources" -}}
+{{- $candidate := mergeOverwrite (deepCopy .Values.resources) (deepCopy .Values.candidate.resources) -}}
+{{- $every := list (list "resources" .Values.resources) (list "candidate.resources" $candidate) (list "test.resources" .Values.test.resources) (list "guard.resources" .Values.guard.resources) -}}
+{{- range $each := $every }}
+{{- $key := index $each 0 }}
+{{- $requests := default dict (index $each 1).requests }}
+{{- $limits := default dict (index $each 1).limits }}
+{{- range $name, $amount := dict "cpu" "edge-inference.millicores" "memory" "edge-inference.bytes" "ephemeral-storage" "edge-inference.bytes" }}
+{{- if and (hasKey $requests $name) (hasKey $limits $name) }}
+{{- $request := index $requests $name }}
+{{- $limit := index $limits $name }}
+{{- if gt (include $amount $request | int64) (include $amount $limit | int64) }}
+{{- fail (printf "%s.requests.%s: want no more than limits.%s, %s, found %s" $key $name $name (include "edge-inference.text" $limit) (include "edge-inference.text" $request)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Of a label given twice the last counts: selectors would find nothing, and Helm not its own objects. */}}
 {{- define "edge-inference.refuseLabels" -}}
 {{- $own := list "name" "instance" "component" "part-of" -}}
@@ -75,6 +109,10 @@
 {{- $preflight := .Values.preflight }}
 {{- if and $preflight.enabled (ge (add (int $preflight.activeDeadlineSeconds) 30 | int) (int .Values.progressDeadlineSeconds)) }}
 {{- fail (printf "preflight.activeDeadlineSeconds: want 30 s less than progressDeadlineSeconds, %d, or a still shorter time, found %d: Helm's --timeout has to lie between the two" (int .Values.progressDeadlineSeconds) (int $preflight.activeDeadlineSeconds)) }}
+{{- end }}
+{{- $guard := .Values.guard }}
+{{- if and $guard.enabled (ge (add (int $guard.activeDeadlineSeconds) 30 | int) (int .Values.progressDeadlineSeconds)) }}
+{{- fail (printf "guard.activeDeadlineSeconds: want 30 s less than progressDeadlineSeconds, %d, or a still shorter time, found %d: Helm's --timeout has to lie between the two" (int .Values.progressDeadlineSeconds) (int $guard.activeDeadlineSeconds)) }}
 {{- end }}
 {{- if and $preflight.enabled $preflight.rollback (or (eq $strategy.type "Recreate") (has (toString $strategy.maxSurge) $none)) }}
 {{- fail "preflight.rollback: want it only with strategy.maxSurge above 0: without surge no pod answers after a failed upgrade, and a Job that finds no room would keep Helm from going back; leave it false and name the revision of a rollback" }}
