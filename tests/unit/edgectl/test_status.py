@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -140,8 +141,13 @@ def test_a_verdict_that_cannot_be_read_is_a_note(cluster: Kube, run: Run) -> Non
 
 def test_json_again_and_again_is_a_line_each_time(cluster: Kube, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
+    really = time.sleep
 
     def sleep(seconds: float) -> None:
+        # Servers of other tests have threads that rest, too.
+        if threading.current_thread() is not threading.main_thread():
+            really(seconds)
+            return
         slept.append(seconds)
         cluster.away = len(slept) == 3
         if len(slept) > 3:
