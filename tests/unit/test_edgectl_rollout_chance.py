@@ -112,6 +112,17 @@ def test_a_good_version_is_left_alone(version: Version, windows: int, at_once: b
     assert len(wrong) <= windows // 1000, wrong
 
 
+def test_a_few_readings_of_one_scene_are_no_verdict() -> None:
+    """Six of them look like hundreds of independent frames; how alike they are only more readings tell."""
+    random = np.random.default_rng(20261121)
+    before, other_scene = window(GOOD, random), window(replace(GOOD, score=2.0, shares=(0.15, 0.15, 0.7)), random)
+    seen = other_scene.batches[:6]
+    verdict = judge(before, Window(total(seen), seen, 15.0), (), BOUNDS, Look(0.5), budget_s=0.05)
+    early = {row.what for row in verdict.rows if row.note == "too early"}
+    assert verdict.outcome is not Outcome.BAD
+    assert {"scores", "classes", "p95", "budget"} <= early
+
+
 def test_a_busier_gateway_is_not_the_versions_fault() -> None:
     found = outcomes(GOOD, replace(GOOD, crowd=2.2), 50)
     assert [verdict.outcome for verdict in found] == [Outcome.UNDECIDED] * 50

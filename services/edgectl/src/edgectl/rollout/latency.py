@@ -98,7 +98,7 @@ def tail(before: Window | None, now: Window, bounds: Bounds, look: Look) -> Row:
     if before is None or not before.total.answered:
         return Row("p95", State.OPEN, told, note="nothing to compare with")
     was = bracket(before.total.durations)
-    if not look.settled or not now.total.answered:
+    if not look.settled or not now.total.answered or len(now.batches) < spread.LEAST_BATCHES:
         return Row("p95", State.OPEN, told, was, allowed, note="too early")
     edges = _edges(now.total)
     chances = {edge: _chance(before, now, edge, bounds.max_ratio) for edge in edges}
@@ -133,7 +133,7 @@ def budget(before: Window | None, now: Window, budget_s: float, look: Look) -> R
     old = before.total if before else None
     was = old.over_budget / old.answered if old and old.answered else None
     before_told = "" if was is None else f"{was:.1%} over"
-    if not look.settled:
+    if not look.settled or len(now.batches) < spread.LEAST_BATCHES:
         return Row("budget", State.OPEN, told, before_told, bound, note="too early")
     if was is not None and was > TAIL:
         return Row("budget", State.FINE, told, before_told, bound, note="so was the version before")
