@@ -39,7 +39,7 @@ def _shifted(what: str, before: Window | None, now: Window, of: Shares, max_psi:
     if before is None:
         return Row(what, State.OPEN, told, bound=bound, note="nothing to compare with")
     was = f"{sum(of(before.total).values()):.0f} predictions"
-    # With few batches nobody knows how alike neighbouring frames are: twenty of one scene would look like twenty proofs.
+    # With few batches nobody knows how alike neighbouring frames are: twenty of one scene would seem twenty proofs.
     if not look.settled or len(now.batches) < spread.LEAST_BATCHES:
         return Row(what, State.OPEN, told, was, bound, note="too early")
     # Neighbouring frames show the same things: they count as the fewer independent ones that would vary as much.
