@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import log
 
+from edge_common.psi import by_chance
 from edgectl.rollout import spread
 from edgectl.rollout.bounds import Bounds, Look, Row, State, state_of
 from edgectl.rollout.tails import chi_square_above, student_above
@@ -48,7 +49,7 @@ def _shifted(what: str, before: Window | None, now: Window, of: Shares, max_psi:
     old, new = binned(of(before.total), of(now.total), before_alike, alike)
     if len(old) < 2:
         return Row(what, State.OPEN, told, was, bound, note="too few, or all alike")
-    psi = _psi(old, new) - (len(old) - 1) * (1 / sum(old) + 1 / sum(new))
+    psi = _psi(old, new) - by_chance(len(old), sum(old), sum(new))
     chance = chi_square_above(_g(old, new), len(old) - 1) if psi > max_psi else 1.0
     return Row(what, state_of(chance, look), f"PSI {max(psi, 0.0):.2f} of {told}", was, bound, chance)
 
