@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from browser_support import MovingCamera, Pod, Tab, chromium, moving_camera, picture
-from camera_support import ModelServer, model_server, write_clip
+from camera_support import ModelServer, write_clip
 from live import until
 
 pytestmark = pytest.mark.browser
@@ -25,12 +25,6 @@ CAPTURE = "capture = {stalled_after_s = 1, read_timeout_s = 200}"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with model_server() as running:
         yield running
 
 

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from camera_support import ModelServer, model_server, write_clip
+from camera_support import ModelServer, model_server
 from live import until
 from process_support import Outcome, Watched, clip_config, command_of, ports_of
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with model_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "square.mp4", frames=30, fps=30)
 
 
 def test_a_candidate_takes_its_share_of_the_frames(tmp_path: Path, server: ModelServer, clip: Path) -> None:

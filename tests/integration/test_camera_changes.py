@@ -5,26 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from jsonschema import Draft202012Validator
 
-from camera_support import ModelServer, model_server, write_clip
+from camera_support import ModelServer
 from live import until
 from process_support import SCHEMA, Watched, command_of, ports_of
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with model_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "square.mp4", frames=30, fps=30)
 
 
 def _three(clip: Path, url: str, *cameras: str) -> str:

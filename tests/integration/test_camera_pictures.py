@@ -5,27 +5,14 @@ from __future__ import annotations
 import base64
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 import urllib3
 
-from camera_support import ModelServer, model_server, write_clip
+from camera_support import ModelServer
 from process_support import Outcome, clip_config, command_of, ports_of, read_picture
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with model_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "square.mp4", frames=30, fps=30)
 
 
 def _still_clip(path: Path, level: int, frames: int) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,8 @@ import numpy as np
 import pytest
 import urllib3
 
-from camera_support import ModelServer, model_server, square_at, write_clip
+from camera_support import ModelServer, square_at, write_clip
 from process_support import PROGRAM, Outcome, clip_config, command_of, ports_of, read_picture
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with model_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "square.mp4", frames=30, fps=30)
 
 
 @pytest.fixture(scope="module")

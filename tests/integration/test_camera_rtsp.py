@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,11 @@ import numpy as np
 import pytest
 import urllib3
 
-from camera_support import ModelServer, model_server, write_clip
+from camera_support import ModelServer, write_clip
 from live import until
 from rtsp import RtspCamera
 
 PROGRAM = str(Path(sys.executable).with_name("edge-camera"))
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with model_server() as running:
-        yield running
 
 
 def _config(folder: Path, url: str, *cameras: str) -> Path:

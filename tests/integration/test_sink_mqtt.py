@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +12,6 @@ from mqtt_support import EVENTS, STATE, STATUS, sent, sink_at
 from sink_support import Broker, Subscriber, detection_event, state_event
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def no_thread_stays() -> Iterator[None]:
-    yield
-    until(lambda: not [one for one in threading.enumerate() if "paho" in one.name], "paho's threads have ended")
 
 
 @pytest.mark.usefixtures("no_thread_stays")

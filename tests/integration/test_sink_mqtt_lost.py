@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,18 +19,6 @@ from mqtt_support import EVENTS, STATE, STATUS, sent, sink_at
 from sink_support import PATIENCE_S, Broker, Subscriber, detection_event, state_event
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def no_thread_stays() -> Iterator[None]:
-    yield
-    until(lambda: not [one for one in threading.enumerate() if "paho" in one.name], "paho's threads have ended")
 
 
 def detection_event_like(line: bytes) -> bytes:

@@ -5,29 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_camera.spool.outbox import Undeliverable, Unfinished
-from live import until
 from mqtt_support import EVENTS, STATUS, sink_at
 from sink_support import PATIENCE_S, Broker, Subscriber, detection_event
 
 pytestmark = pytest.mark.broker
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def no_thread_stays() -> Iterator[None]:
-    yield
-    until(lambda: not [one for one in threading.enumerate() if "paho" in one.name], "paho's threads have ended")
 
 
 @pytest.mark.parametrize(
