@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +65,14 @@ class House:
         self.cluster.objects["pods"] = [pod(NEW, version="1.1.0", made=AFTER)]
         self.revisions("superseded", "failed", "deployed")
 
-    def revisions(self, *statuses: str) -> None:
+    def revisions(self, *statuses: str, refused: Sequence[int] = ()) -> None:
+        """Let helm know these revisions; it calls one superseded even when it was `refused`, but describes it."""
+        described = {
+            number: 'Upgrade "dock" failed: timeout' if number in refused or each == "failed" else "Upgrade complete"
+            for number, each in enumerate(statuses, 1)
+        }
+        rows = [{"revision": number, "description": text} for number, text in described.items()]
+        (self.helm_calls.parent / "history").write_text(json.dumps(rows))
         self.cluster.objects["secrets"] = [helm_secret(number, each) for number, each in enumerate(statuses, 1)]
 
     def deployed(self, version: str, *, updated: int = 1, observed: int = 2, denied: str = "") -> None:
@@ -92,7 +99,8 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """Yield one that is installed, on PATH a helm, and in KUBECONFIG the way to its cluster."""
     helm = tmp_path / "bin" / "helm"
     helm.parent.mkdir()
-    helm.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path / "helm"}\n')
+    history = tmp_path / "history"
+    helm.write_text(f'#!/bin/sh\nif [ "$1" = history ]; then cat {history}; else echo "$@" >>{tmp_path / "helm"}; fi\n')
     helm.chmod(helm.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(helm.parent), prepend=":")
     with kube() as cluster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -279,15 +280,22 @@ def test_the_metrics_port_answers_only_for_metrics(doubler: Path, tmp_path: Path
     assert service.stop() == 0
 
 
-def test_a_refused_inference_writes_no_line_of_its_own(tmp_path: Path) -> None:
+def test_a_model_that_fails_is_counted_as_its_own_fault_and_told_once_a_minute(tmp_path: Path) -> None:
     """ONNX Runtime logs in colour by itself; what a client provokes must not fill the log."""
     model = onnx_models.two_inputs(tmp_path / "two.onnx")
     service = Service(model, tmp_path / "log")
     inputs = service.get("/v2/models/two")[1]["inputs"]
     before = service.log()
     rows = [spec | {"shape": [2 + i], "data": [1.0] * (2 + i)} for i, spec in enumerate(inputs)]
-    assert service.request("POST", "/v2/models/two/infer", json.dumps({"inputs": rows}).encode())[0] == 400
-    assert service.log() == before and all(line.startswith("{") for line in before.splitlines())
+    for _ in range(3):
+        assert service.request("POST", "/v2/models/two/infer", json.dumps({"inputs": rows}).encode())[0] == 400
+    assert service.request("POST", "/v2/models/two/infer", b"{}")[0] == 400
+    metrics = service.request("GET", "/metrics", port=service.metrics_port)[2].decode()
+    counted = dict(re.findall(r'^edge_inference_requests_total\{.*outcome="(\w+)".*\} (\S+)$', metrics, re.M))
+    assert (counted["failed"], counted["invalid"]) == ("3.0", "1.0")
+    (line,) = service.log()[len(before) :].splitlines()
+    message = json.loads(line)["message"]
+    assert message.startswith("the model failed: the model refuses these inputs: ") and "while running" in message
     assert service.stop() == 0
 
 

@@ -205,3 +205,16 @@ def test_the_api_server_takes_it(path: Path) -> None:
         wrong = path.read_text(encoding="utf-8").replace("failurePolicy: retry", "failurePolicy: rollback")
         refused = run(*apply, "-", text=wrong)
         assert 'spec.failurePolicy: Unsupported value: "rollback"' in refused.stderr
+
+
+@pytest.mark.charts
+def test_the_optional_monitoring_renders_with_the_charts_version_in_a_namespace_that_takes_it() -> None:
+    path = K3S / "optional/edge-serve-monitoring.yaml"
+    namespace, chart = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    assert chart["spec"]["chart"] == f"{STATIC}edge-monitoring-{chart_version('edge-monitoring')}.tgz"
+    assert chart["spec"]["failurePolicy"] == "retry"
+    assert chart["spec"]["targetNamespace"] == namespace["metadata"]["name"]
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert {"DaemonSet", "StatefulSet"} & {document["kind"] for document in rendered(chart)}
+    # Prometheus gets a Role in each namespace it scrapes, which has to exist: it is the one of the models.
+    assert {document["metadata"]["namespace"] for document in rendered(chart) if document["kind"] == "Role"} >= {"edge"}

@@ -40,6 +40,14 @@ def test_a_baseline_that_knows_no_revision_leaves_the_last_good_one(house: House
     assert house.rollbacks()[0].split()[2] == ("2" if "failed" not in statuses else "1")
 
 
+def test_a_refused_revision_is_no_way_back_though_helm_calls_it_superseded(house: House) -> None:
+    house.baseline()
+    house.cluster.objects["pods"] = [pod(NEW, version="1.1.0", made="2031-01-01T00:00:00Z")]
+    house.revisions("superseded", "superseded", "deployed", refused=[2])
+    assert run_watch(wanted(), house.serve(NEW, "1.1.0", failed=8)) is End.BAD
+    assert house.rollbacks()[0].split()[2] == "1"
+
+
 def test_the_baseline_of_another_upgrade_names_no_revision(house: House) -> None:
     house.baseline()
     house.cluster.objects["pods"] = [pod(NEW, version="1.1.0", made="2031-01-01T00:00:00Z")]

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from edge_inference.cache import GraphCache
 
 _NO_MEMORY = ("bad_alloc", "allocate memory", "Failed to allocate")
+# ONNX Runtime: "Non-zero status code returned while running Add node. ..."
+_WHILE_RUNNING = "returned while running"
 _BF16 = 16  # onnx.TensorProto.BFLOAT16
+
+
+class GraphFails(InvalidInput):
+    """Inputs that fit what the model declares, and that it cannot work with all the same.
+
+    The client reads 400, for others may well be answered; it is counted as the model's failure, since nobody else can
+    know what the declaration leaves out.
+    """
 
 
 class Engine:
@@ -40,30 +50,40 @@ class Engine:
             raise StartError("a graph with BF16 tensors and BYTES inputs cannot be served by ONNX Runtime")
 
     @classmethod
-    def open(cls, model: Path, sha256: str, *, threads: int, cache_dir: Path | None = None, name: str = "") -> Engine:
-        """Load `model`.
+    def open(
+        cls,
+        model: Path,
+        sha256: str,
+        *,
+        threads: int,
+        cache_dir: Path | None = None,
+        name: str = "",
+        optimised: bool = False,
+    ) -> Engine:
+        """Load `model`; one that is `optimised` already, for this very machine, is taken as it is.
 
         Raises:
             StartError: ONNX Runtime refuses the file; the text is its reason, in one line.
         """
         started = time.perf_counter()
-        cache = _cache(cache_dir, name or model.stem, sha256, threads) if cache_dir else None
-        optimised = cache.find() if cache else None
+        cache = _cache(cache_dir, name or model.stem, sha256, threads) if cache_dir and not optimised else None
+        kept = cache.find() if cache else None
         try:
-            session = _session(optimised or model, threads, optimised is not None, None)
+            session = _session(kept or model, threads, optimised or kept is not None, None)
         except ORT_FAULTS as exc:
-            if optimised is None:
+            if kept is None:
                 raise StartError(f"{model}: ONNX Runtime cannot load it: {ort_reason(exc)}") from None
-            session, optimised = _session(model, threads, False, None), None
-        if cache and optimised is None:
+            session, kept = _session(model, threads, False, None), None
+        if cache and kept is None:
             cache.fill(lambda target: _save(model, threads, target))
-        return cls(session, threads, time.perf_counter() - started, optimised is not None)
+        return cls(session, threads, time.perf_counter() - started, kept is not None)
 
     def run(self, feed: Mapping[str, Array], outputs: Sequence[str] | None = None) -> list[Array]:
         """Return the named outputs (all by default) for `feed`.
 
         Raises:
-            InvalidInput: the graph itself refuses these inputs, e.g. dims that do not fit each other.
+            InvalidInput: ONNX Runtime refuses these inputs before it runs anything.
+            GraphFails: an operator gives up on them, e.g. on dims that do not fit each other.
         """
         names = list(outputs) if outputs is not None else self._all
         try:
@@ -74,7 +94,8 @@ class Engine:
             # Too little memory is this gateway's fault, not the client's: it ends as a logged 500.
             if any(words in str(exc) for words in _NO_MEMORY):
                 raise
-            raise InvalidInput(f"the model refuses these inputs: {ort_reason(exc)}") from None
+            kind = GraphFails if _WHILE_RUNNING in str(exc) else InvalidInput
+            raise kind(f"the model refuses these inputs: {ort_reason(exc)}") from None
 
     def _run_raw(self, feed: Mapping[str, Array], names: list[str]) -> list[Array]:
         types = {spec.name: spec.datatype for spec in self.inputs}

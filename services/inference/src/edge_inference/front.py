@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,6 +19,7 @@ from edge_common.body import BodyReader
 from edge_common.errors import DeadlinePassed, EdgeError, MethodNotAllowed, NotReady, Overloaded
 from edge_inference.access import AccessLog
 from edge_inference.encoding import compress, decompress
+from edge_inference.engine import GraphFails
 from edge_inference.headers import JSON, check_count, error_body, raw_needs_length, request_id_of, timeout_of
 from edge_inference.metrics import Timing
 from edge_inference.service import Service
@@ -34,10 +37,12 @@ Headers = list[tuple[str, str]]
 Answer = Callable[["Plane", bytes, Environ, Timing], tuple[list[Any], Headers]]
 
 _JSON_ONLY = [JSON]
+_TELL_EVERY_S = 60.0
 _OUTCOMES: tuple[tuple[type[EdgeError], str], ...] = (
     (Overloaded, "rejected"),
     (NotReady, "rejected"),
     (DeadlinePassed, "timeout"),
+    (GraphFails, "failed"),
 )
 
 
@@ -62,6 +67,7 @@ class Front:
         self._compress_min = service.settings.compress_min_bytes
         self._access = AccessLog(service.settings.access_log_rate)
         self._plain_keys = 0
+        self._tell_again = -inf
         self.active: set[int] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -103,6 +109,8 @@ class Front:
         except EdgeError as exc:
             outcome = next((word for kind, word in _OUTCOMES if isinstance(exc, kind)), "invalid")
             status = exc.status
+            if isinstance(exc, GraphFails):
+                self._tell(exc, environ)
             raise
         finally:
             self._bodies.done()
@@ -110,6 +118,13 @@ class Front:
             self.active.discard(me)
             if self._access.rate:
                 self._access.note(environ, status, timing, seconds)
+
+    def _tell(self, exc: GraphFails, environ: Environ) -> None:
+        """Log one failure of the model a minute: what a client can provoke must not fill the log."""
+        now = time.monotonic()
+        if now >= self._tell_again:
+            self._tell_again = now + _TELL_EVERY_S
+            log.warning("the model failed: %s", exc, extra={"request_id": request_id_of(environ)})
 
     def _infer(self, plane: Plane, body: bytes, environ: Environ, timing: Timing) -> tuple[list[Any], Headers]:
         length = environ.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH")

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_common.bundle import Bundle, check_graph
+from edge_common.bundle import Bundle, BundleError, check_graph
 from edge_common.errors import EdgeError
 from edge_common.golden import Golden, check_golden_matches, compare, load_all
 from edge_common.manifest import Budget
+from edge_common.target import check_target
 from edge_common.tensors import Array
 from edge_inference.engine import Engine
 
@@ -35,6 +36,14 @@ class Report:
     p50_ms: float | None
     p95_ms: float
     memory_mb: float
+
+
+def check_machine(bundle: Bundle, onnxruntime: str) -> None:
+    """Raise CheckFailed when the graph was optimised for another machine or version of ONNX Runtime: do not load it."""
+    try:
+        check_target(bundle, onnxruntime)
+    except BundleError as exc:
+        raise CheckFailed(str(exc)) from None
 
 
 def self_check(engine: Engine, bundle: Bundle, *, since_exec_s: Callable[[], float], hold_budget: bool) -> Report:

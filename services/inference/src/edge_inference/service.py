@@ -6,6 +6,8 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -85,27 +87,27 @@ class Service:
         from edge_inference.engine import Engine
         from edge_inference.jsonbody import JsonReader
         from edge_inference.plane import Plane
-        from edge_inference.selfcheck import CheckFailed, self_check
+        from edge_inference.selfcheck import check_machine, self_check
 
         digest = self.bundle.check_hash()
         self.recorder.info |= {"sha256": digest, "runtime": f"onnxruntime-{onnxruntime.__version__}"}
+        with self._failure_told():
+            check_machine(self.bundle, onnxruntime.__version__)
         engine = Engine.open(
             self.bundle.model_path,
             digest,
             threads=self.threads,
             cache_dir=self.settings.cache_dir,
             name=self.bundle.name,
+            optimised=self.bundle.target is not None,
         )
         self._load_seconds = engine.load_seconds
         begun = time.perf_counter()
         try:
-            self.report = self_check(
-                engine, self.bundle, since_exec_s=lambda: since_boot() - started, hold_budget=self.settings.budget
-            )
-        except CheckFailed as exc:
-            self.recorder.selfcheck_failures += 1
-            self.reason = f"self-check failed: {exc}"
-            raise
+            with self._failure_told():
+                self.report = self_check(
+                    engine, self.bundle, since_exec_s=lambda: since_boot() - started, hold_budget=self.settings.budget
+                )
         finally:
             self._selfcheck_seconds = time.perf_counter() - begun
         gate = Gate(self._slots(self.report), self.settings.max_queue, self.settings.queue_wait_ms / 1000)
@@ -135,6 +137,18 @@ class Service:
             "cached" if engine.cached else "bundled",
             extra={"model": self.bundle.name, "version": self.bundle.version},
         )
+
+    @contextmanager
+    def _failure_told(self) -> Iterator[None]:
+        """Count a failed check, and give it as the reason for not being ready."""
+        from edge_inference.selfcheck import CheckFailed
+
+        try:
+            yield
+        except CheckFailed as exc:
+            self.recorder.selfcheck_failures += 1
+            self.reason = f"self-check failed: {exc}"
+            raise
 
     def leave(self, reason: str, *, closing: bool) -> None:
         """No longer ready, and every answer ends its connection, so that clients turn to another pod; once `closing`,

@@ -58,7 +58,9 @@ def way_back(api: Api, namespace: str, release: str, to: int | None, recorded: i
     """
     program = helm.need_helm()
     rows = helm.revisions(api, namespace, release)
-    number = _named(to, rows, release) if to is not None else _recorded(recorded, rows) or helm.good_before(rows)
+    number = _named(to, rows, release) if to is not None else _recorded(recorded, rows)
+    if number is None and rows:
+        number = helm.good_before(rows, helm.refused(program, api, namespace, release))
     if number is None:
         print(f"edgectl: {release}: no good revision before this one: it will not be rolled back", file=sys.stderr)
     return Way(program, api, namespace, release, number, placed(api, namespace, release, STABLE))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from edge_common.errors import StartError
 from edgectl.cluster.api import METADATA_ONLY, Api, What
@@ -14,6 +17,11 @@ from edgectl.cluster.objects import Named
 
 # Helm's own states of a revision that once was in place and good.
 _WAS_GOOD = ("superseded", "deployed")
+# What `helm history` says of a revision that came into place: a refused one may be called superseded later, too, but it
+# keeps its description.
+_CAME_INTO_PLACE = re.compile(r"(Install|Upgrade) complete|Rollback to \d+")
+_HISTORY = 30
+_HISTORY_TIMEOUT_S = 60
 # A rollback waits for pods to be ready: longer than any start, shorter than a night.
 _TIMEOUT_S = 600
 
@@ -27,6 +35,13 @@ class Revision:
     number: int
     status: str
     at: datetime | None
+
+
+class _Described(msgspec.Struct, frozen=True):
+    """One row of `helm history --output json`."""
+
+    revision: int
+    description: str = ""
 
 
 def revisions(api: Api, namespace: str | None, release: str = "") -> list[Revision]:
@@ -47,10 +62,26 @@ def _revision(found: Named) -> Revision | None:
     return Revision(labels.get("name", ""), meta.namespace, int(number), labels.get("status", ""), at)
 
 
-def good_before(rows: Sequence[Revision]) -> int | None:
-    """Return the revision to go back to: the last one before the present that once was in place."""
+def good_before(rows: Sequence[Revision], refused: Container[int] = ()) -> int | None:
+    """Return the revision to go back to: the last before the present that was in place and is not `refused`."""
     present = max((row.number for row in rows), default=0)
-    return max((row.number for row in rows if row.number < present and row.status in _WAS_GOOD), default=None)
+    good = (row.number for row in rows if row.status in _WAS_GOOD and row.number not in refused)
+    return max((number for number in good if number < present), default=None)
+
+
+def refused(helm: str, api: Api, namespace: str, release: str) -> frozenset[int]:
+    """Return the last revisions that never came into place, as `helm history` describes them.
+
+    Raises:
+        StartError: helm failed, or said something that is no history.
+    """
+    command = [helm, "history", release, "--namespace", namespace, "--output", "json", f"--max={_HISTORY}"]
+    said = _run([*command, *_context(api)], f"helm history {release}", _HISTORY_TIMEOUT_S)
+    try:
+        rows = msgspec.json.decode(said, type=list[_Described])
+    except msgspec.DecodeError as exc:
+        raise StartError(f"helm history {release}: want its revisions as JSON, found: {exc}") from None
+    return frozenset(row.revision for row in rows if not _CAME_INTO_PLACE.match(row.description))
 
 
 def in_place(rows: Sequence[Revision]) -> int:
@@ -78,11 +109,19 @@ def rollback(helm: str, api: Api, namespace: str, release: str, number: int) -> 
         StartError: helm failed; the text ends with helm's last line.
     """
     command = [helm, "rollback", release, str(number), "--namespace", namespace, "--wait", f"--timeout={_TIMEOUT_S}s"]
-    command += ["--kube-context", api.context] if api.context else []
+    _run([*command, *_context(api)], f"helm rollback {release} {number}", _TIMEOUT_S + 60)
+
+
+def _context(api: Api) -> list[str]:
+    return ["--kube-context", api.context] if api.context else []
+
+
+def _run(command: Sequence[str], what: str, timeout_s: float) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S + 60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise StartError(f"helm rollback {release} {number}: no end after {_TIMEOUT_S + 60} s") from None
+        raise StartError(f"{what}: no end after {timeout_s:g} s") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
-        raise StartError(f"helm rollback {release} {number}: exit code {done.returncode}: {last}")
+        raise StartError(f"{what}: exit code {done.returncode}: {last}")
+    return done.stdout
