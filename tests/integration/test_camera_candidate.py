@@ -60,7 +60,7 @@ def test_a_candidate_that_does_not_have_the_model_is_counted_and_asked_seldom(
 def test_a_candidate_that_hangs_in_the_shadow_changes_nothing(tmp_path: Path, server: ModelServer, clip: Path) -> None:
     with model_server() as candidate:
         candidate.mode = "slow"
-        config = clip_config(tmp_path, server.url, clip, 'speed = "fast"\n')
+        config = clip_config(tmp_path, server.url, clip, 'speed = "fast"\n', 5000)
         config.write_text(
             config.read_text().replace("[[camera]]", f'candidate = {{url = "{candidate.url}"}}\n[[camera]]')
         )

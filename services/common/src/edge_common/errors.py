@@ -25,6 +25,14 @@ class InvalidInput(EdgeError):
     code = "invalid_input"
 
 
+class GraphFails(InvalidInput):
+    """Inputs that fit what the model declares, and that it cannot work with all the same.
+
+    The client reads 400, for others may well be answered; it is counted as the model's failure, since nobody else can
+    know what the declaration leaves out.
+    """
+
+
 class NotFound(EdgeError):
     """Unknown model, version or path."""
 

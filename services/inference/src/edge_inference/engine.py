@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime as ort
 
-from edge_common.errors import InvalidInput, StartError
+from edge_common.errors import GraphFails, InvalidInput, StartError
 from edge_common.ortreason import ort_reason
 from edge_common.tensors import DTYPES, Array, graph_tensor
 from edge_inference.ortfaults import ORT_FAULTS
@@ -23,14 +23,6 @@ _NO_MEMORY = ("bad_alloc", "allocate memory", "Failed to allocate")
 # ONNX Runtime: "Non-zero status code returned while running Add node. ..."
 _WHILE_RUNNING = "returned while running"
 _BF16 = 16  # onnx.TensorProto.BFLOAT16
-
-
-class GraphFails(InvalidInput):
-    """Inputs that fit what the model declares, and that it cannot work with all the same.
-
-    The client reads 400, for others may well be answered; it is counted as the model's failure, since nobody else can
-    know what the declaration leaves out.
-    """
 
 
 class Engine:

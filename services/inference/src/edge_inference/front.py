@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from edge_common.body import BodyReader
-from edge_common.errors import DeadlinePassed, EdgeError, MethodNotAllowed, NotReady, Overloaded
+from edge_common.errors import DeadlinePassed, EdgeError, GraphFails, MethodNotAllowed, NotReady, Overloaded
 from edge_inference.access import AccessLog
 from edge_inference.encoding import compress, decompress
-from edge_inference.engine import GraphFails
 from edge_inference.headers import JSON, check_count, error_body, raw_needs_length, request_id_of, timeout_of
 from edge_inference.metrics import Timing
 from edge_inference.service import Service
