@@ -20,6 +20,7 @@ from edge_common.manifest import (
     Manifest,
     Reference,
     Source,
+    Target,
     manifest_dict,
 )
 from edge_common.tensors import TensorSpec
@@ -36,6 +37,7 @@ __all__ = [
     "Manifest",
     "Reference",
     "Source",
+    "Target",
     "check_graph",
     "manifest_dict",
     "read_bundle",
@@ -73,6 +75,7 @@ class Bundle:
     budget: Budget
     source: Source
     reference: Reference | None = None
+    target: Target | None = None
 
     def check_hash(self) -> str:
         """Return the model file's SHA-256.
@@ -145,6 +148,7 @@ def _read_directory(directory: Path) -> Bundle:
         budget=manifest.budget,
         source=manifest.source,
         reference=manifest.reference,
+        target=manifest.file.target,
     )
 
 

@@ -47,9 +47,18 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """A table of model.toml."""
 
 
+class Target(Part, frozen=True):
+    """The machine a graph was optimised for; on another it may answer wrongly in silence (edge_common.target)."""
+
+    machine: Text
+    cpu: Annotated[list[Text], Meta(max_length=100)]
+    onnxruntime: Text
+
+
 class File(Part, frozen=True):
     path: Text
     sha256: Sha256
+    target: Target | None = None
 
 
 class Image(Part, frozen=True):

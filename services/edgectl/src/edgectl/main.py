@@ -1,21 +1,21 @@
-"""`edgectl`: a group of commands is imported when it is called, so that none waits for another's libraries."""
+"""`edgectl`: the command, its groups and its exit codes."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from importlib.metadata import version as installed
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import typer.core
 
 from edge_common.errors import StartError
+from edgectl.lazy import lazy_group
 
 BAD_INPUT = 2
-# Command -> module and the function or typer app that is it.
 _COMMANDS = {
+    "model": ("edgectl.model.commands", "app"),
     "bundle": ("edgectl.bundle.commands", "app"),
+    "image": ("edgectl.image.commands", "app"),
     "demo": ("edgectl.demo.command", "demo"),
     "rollout": ("edgectl.rollout.commands", "app"),
     "status": ("edgectl.status.commands", "status"),
@@ -24,26 +24,7 @@ _COMMANDS = {
 }
 
 
-class LazyGroup(typer.core.TyperGroup):
-    """Commands known by name, imported when asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module, attribute = _COMMANDS[cmd_name]
-        target = getattr(importlib.import_module(module), attribute)
-        if not isinstance(target, typer.Typer):
-            function, target = target, typer.Typer(add_completion=False)
-            target.command(name=cmd_name)(function)
-        command = typer.main.get_command(target)
-        command.name = cmd_name
-        return command
-
-
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=lazy_group(_COMMANDS), no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)

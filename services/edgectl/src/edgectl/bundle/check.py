@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_common.bundle import Bundle, check_graph, read_bundle, refuse_external_data
 from edge_common.golden import Difference, check_golden_matches, compare, load_all
+from edge_common.target import check_target
 from edgectl.bundle.session import Model
 
 
@@ -31,7 +32,11 @@ def check_bundle(path: Path) -> Result:
     sha256 = bundle.check_hash()
     if bundle.sha256 is None:
         refuse_external_data(bundle.model_path)  # the hash shown would say nothing of the weights
-    model = Model(bundle.model_path)
+    if bundle.target is not None:
+        import onnxruntime
+
+        check_target(bundle, onnxruntime.__version__)
+    model = Model(bundle.model_path, optimised=bundle.target is not None)
     check_graph(bundle, model.inputs, model.outputs)
     samples = load_all(bundle)
     differences: list[Difference] = []

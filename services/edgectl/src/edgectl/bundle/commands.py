@@ -1,4 +1,4 @@
-"""edgectl bundle check | inspect | create."""
+"""edgectl bundle check | inspect | create | diff."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 # numpy, onnx and onnxruntime are imported in the commands: `--help` and completion must not wait for them.
 
 GOLDEN_DIFFERS = 3
+# As diff(1) says it.
+DIFFERENT = 1
 SAMPLES_BY_DEFAULT, MAX_SIDE_BY_DEFAULT = 2, 1280
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check, inspect and create model bundles.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Check, inspect, create and compare model bundles.")
 
 BundlePath = Annotated[Path, typer.Argument(metavar="PATH", help="Bundle directory or .onnx file.")]
 
@@ -58,6 +60,26 @@ def inspect(
     from rich.console import Console
 
     Console().print(*tables(facts), sep="\n")
+
+
+@app.command(epilog="Example: edgectl bundle diff bundles/pump-1.0.0 bundles/pump-1.1.0")
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Bundle directory or .onnx file: the earlier one.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The later one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Show what changed: model.toml, tensors, operators, weights, labels, size, golden samples and tolerances.
+
+    Exit code 0 when the two are the same, 1 when they differ, 2 for a bundle that is broken.
+    """
+    from edgectl.bundle.diff import diff_bundles
+    from edgectl.bundle.difftable import tables
+    from edgectl.model.report import show
+
+    found = diff_bundles(a, b)
+    show(found, tables(found), as_json)
+    if not found["same"]:
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command(

@@ -35,6 +35,7 @@ from edge_common.manifest import (
 )
 from edge_common.tensors import Array
 from edge_common.tomlfile import ConfigError, typed
+from edgectl.bundle.graph import target_in
 from edgectl.bundle.session import Model
 
 MODEL, LABELS, GOLDEN = "model.onnx", "labels.txt", "golden"
@@ -91,7 +92,8 @@ def _manifest(out: Path, model: Path, golden: GoldenSpec, labelled: bool, facts:
     said = {"task": "tensor"} | {key: value for key, value in facts.items() if value is not None}
     if labelled:
         said["answer"] = msgspec.structs.replace(facts.get("answer") or Answer(), labels=LABELS)
-    said |= {"schema": SCHEMA, "file": File(path=MODEL, sha256=sha256), "golden": golden}
+    file = File(path=MODEL, sha256=sha256, target=target_in(model))
+    said |= {"schema": SCHEMA, "file": file, "golden": golden}
     try:
         return typed(out / MANIFEST, msgspec.to_builtins(said), Manifest)
     except ConfigError as exc:

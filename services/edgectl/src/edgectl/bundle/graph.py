@@ -8,12 +8,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_common.bundle import BundleError
+from edge_common.bundle import BundleError, Target
 
+# The key of a graph's metadata that says, as JSON, which machine it was optimised for.
+TARGET = "edge.target"
 _QUANTISED = ("DequantizeLinear", "QLinear", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QGemm", "QAttention")
 _TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
 # Graphs nest in If, Loop and Scan; a file that nests deeper than this is damaged or hostile.
 _MAX_DEPTH = 32
+
+
+def target_text(target: Target) -> str:
+    """Return `target` as a graph's metadata has it."""
+    import msgspec
+
+    return msgspec.json.encode(target).decode()
+
+
+def target_in(path: Path) -> Target | None:
+    """Return the machine that the graph in the file `path` was optimised for, None for any.
+
+    Raises:
+        BundleError: it names one, but not as `target_text` does.
+    """
+    import msgspec
+
+    for entry in _loaded(path).metadata_props:
+        if entry.key == TARGET:
+            try:
+                return msgspec.json.decode(entry.value, type=Target)
+            except msgspec.MsgspecError as exc:
+                raise BundleError(f"{path}: metadata {TARGET}: want a target as edgectl writes it: {exc}") from None
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +57,7 @@ class Graph:
 
 def read_graph(path: Path) -> Graph:
     """Return what the file at `path` holds; raise BundleError when it is not an ONNX model."""
-    # Imported here: `--help` and completion must not wait for it.
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    try:
-        model = onnx.load_model(str(path), load_external_data=False)
-    except (DecodeError, OSError, ValueError) as exc:
-        raise BundleError(f"{path}: want an ONNX model, found: {exc}") from None
+    model = _loaded(path)
     graphs = list(_graphs(path, model.graph, 0))
     graphs_and_functions = [*graphs, *model.functions]
     nodes = [node for graph in graphs_and_functions for node in graph.node]
@@ -52,6 +71,17 @@ def read_graph(path: Path) -> Graph:
         tree_nodes=sum(_tree_nodes(node) for node in nodes),
         quantised=_quantised(nodes, tensors),
     )
+
+
+def _loaded(path: Path) -> Any:
+    # Imported here: `--help` and completion must not wait for it.
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load_model(str(path), load_external_data=False)
+    except (DecodeError, OSError, ValueError) as exc:
+        raise BundleError(f"{path}: want an ONNX model, found: {exc}") from None
 
 
 def _graphs(path: Path, graph: Any, depth: int) -> Iterator[Any]:

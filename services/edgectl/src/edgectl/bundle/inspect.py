@@ -12,7 +12,7 @@ from rich.table import Table
 
 from edge_common.tensors import TensorSpec
 from edgectl.bundle.check import Result, check_bundle
-from edgectl.bundle.graph import read_graph
+from edgectl.bundle.graph import Graph, read_graph
 
 
 def inspect_bundle(path: Path) -> dict[str, Any]:
@@ -26,23 +26,31 @@ def inspect_bundle(path: Path) -> dict[str, Any]:
         "description": bundle.description,
         "sha256": result.sha256,
         "size_bytes": bundle.model_path.stat().st_size,
-        "ir_version": graph.ir_version,
-        "opsets": graph.opsets,
-        "producer": graph.producer,
-        "inputs": [_tensor(spec) for spec in result.model.inputs],
-        "outputs": [_tensor(spec) for spec in result.model.outputs],
+        "inputs": [tensor_facts(spec) for spec in result.model.inputs],
+        "outputs": [tensor_facts(spec) for spec in result.model.outputs],
         "answer": bundle.answer.outputs(),
         "labels": list(bundle.labels),
-        "operators": graph.operators,
-        "parameters": graph.parameters,
-        "tree_nodes": graph.tree_nodes,
-        "quantised": graph.quantised,
+        **graph_facts(graph),
         "golden": _golden(result),
         "reference": bundle.reference.predictions if bundle.reference else 0,
     }
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
+def graph_facts(graph: Graph) -> dict[str, Any]:
+    """Return what a graph is made of, as JSON has it."""
+    return {
+        "ir_version": graph.ir_version,
+        "opsets": graph.opsets,
+        "producer": graph.producer,
+        "operators": graph.operators,
+        "parameters": graph.parameters,
+        "tree_nodes": graph.tree_nodes,
+        "quantised": graph.quantised,
+    }
+
+
+def tensor_facts(spec: TensorSpec) -> dict[str, Any]:
+    """Return an input or output as JSON has it; -1 in its shape is any extent."""
     return {"name": spec.name, "datatype": spec.datatype, "shape": list(spec.shape)}
 
 
@@ -61,16 +69,26 @@ def tables(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
     for name, value in _summary(facts):
         summary.add_row(name, escape(value))
     yield summary
+    yield tensor_table(facts)
+    yield operator_table(facts)
+
+
+def tensor_table(facts: Mapping[str, Any]) -> Table:
+    """Return `inputs` and `outputs` as a table."""
     tensors = Table("", "name", "datatype", "shape", title="tensors", title_justify="left")
     for side in ("inputs", "outputs"):
         for tensor in facts[side]:
             shape = ", ".join("any" if extent < 0 else str(extent) for extent in tensor["shape"])
             tensors.add_row(side.removesuffix("s"), escape(tensor["name"]), tensor["datatype"], escape(f"[{shape}]"))
-    yield tensors
+    return tensors
+
+
+def operator_table(facts: Mapping[str, Any]) -> Table:
+    """Return `operators` as a table."""
     operators = Table("operator", "count", title="operators", title_justify="left")
     for name, count in facts["operators"].items():
         operators.add_row(escape(name), str(count))
-    yield operators
+    return operators
 
 
 def _summary(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -79,6 +97,17 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if facts["description"]:
         yield "description", facts["description"]
     yield "sha256", facts["sha256"]
+    yield from graph_lines(facts)
+    if facts["labels"]:
+        shown = ", ".join(facts["labels"][:10])
+        yield "labels", shown + (f", ... ({len(facts['labels'])})" if len(facts["labels"]) > 10 else "")
+    yield "golden samples", f"{golden['agree']} of {golden['samples']} agree" if golden["samples"] else "none"
+    yield "reference", f"{facts['reference']:,} predictions" if facts["reference"] else "none: drift cannot be told"
+    yield from (("differs", text) for text in golden["differences"])
+
+
+def graph_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a summary that any graph has: name and text."""
     yield "size", f"{facts['size_bytes'] / 1000:,.1f} kB"
     yield "opset", ", ".join(f"{domain} {version}" for domain, version in facts["opsets"].items())
     yield "IR version", str(facts["ir_version"])
@@ -88,9 +117,3 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if facts["tree_nodes"]:
         yield "tree nodes", f"{facts['tree_nodes']:,}"
     yield "quantised", facts["quantised"]
-    if facts["labels"]:
-        shown = ", ".join(facts["labels"][:10])
-        yield "labels", shown + (f", ... ({len(facts['labels'])})" if len(facts["labels"]) > 10 else "")
-    yield "golden samples", f"{golden['agree']} of {golden['samples']} agree" if golden["samples"] else "none"
-    yield "reference", f"{facts['reference']:,} predictions" if facts["reference"] else "none: drift cannot be told"
-    yield from (("differs", text) for text in golden["differences"])

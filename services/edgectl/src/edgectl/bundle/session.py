@@ -22,8 +22,11 @@ class GraphRefuses(BundleError):
 class Model:
     """A loaded graph; `inputs` and `outputs` are in the graph's order."""
 
-    def __init__(self, path: Path) -> None:
-        """Load `path`; raise BundleError with ONNX Runtime's reason, in one line, when it refuses."""
+    def __init__(self, path: Path, optimised: bool = False) -> None:
+        """Load `path`; raise BundleError with ONNX Runtime's reason, in one line, when it refuses.
+
+        A graph that is `optimised` already is taken as it is.
+        """
         # Imported here: `--help` and completion must not wait for it.
         # It would report its use to its maker, and leave a device id in the home directory.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -34,6 +37,8 @@ class Model:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
+        if optimised:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if path.is_dir():
             raise BundleError(f"{path}: want an .onnx file, found a directory")
         try:

@@ -1,0 +1,1 @@
+"""Container images and air-gap files without a daemon."""

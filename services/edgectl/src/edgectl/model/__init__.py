@@ -1,0 +1,1 @@
+"""`edgectl model`: from a trained model to a verified graph, step by step."""

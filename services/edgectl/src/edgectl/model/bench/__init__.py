@@ -1,0 +1,1 @@
+"""What a graph costs: time, memory, threads."""

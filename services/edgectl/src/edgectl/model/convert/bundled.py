@@ -1,0 +1,52 @@
+"""What the bundle of a converted graph says of where it is from, and what its answers are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_common.bundle import Answer, BundleError, Source, sha256_of
+from edgectl.model.convert.names import versions
+
+if TYPE_CHECKING:
+    from edge_common.manifest import Task
+    from edge_common.tensors import TensorSpec
+    from edgectl.model.convert.source import Original
+
+
+def source_of(source: str, original: Original) -> Source:
+    """Return [source]: framework, hash of the original, versions of what made the graph."""
+    tools: Mapping[str, str] = dict(original.tools) | versions(["onnxruntime"])
+    return Source(framework=original.framework, original_sha256=sha256_of_original(source), tools=dict(tools))
+
+
+def sha256_of_original(source: str) -> str | None:
+    """Return the hash of a file, or of a directory's list as `sha256sum` prints it; None for a function."""
+    path = Path(source)
+    if path.is_file():
+        return sha256_of(path)
+    if not path.is_dir():
+        return None
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def answer_of(given: Answer, task: Task, outputs: Sequence[TensorSpec]) -> Answer:
+    """Return what --answer says; without it, `probabilities` where the task has classes and the graph has them."""
+    names = [spec.name for spec in outputs]
+    if given.outputs() or task not in ("classification", "tabular") or "probabilities" not in names:
+        return given
+    return Answer(probabilities="probabilities")
+
+
+def refuse_used(out: Path, force: bool) -> None:
+    """Raise BundleError before the long work, as writing the bundle would after it."""
+    if out.exists() and not out.is_dir():
+        raise BundleError(f"{out}: want a directory to write, found a file")
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise BundleError(
+            f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there"
+        )

@@ -1,0 +1,90 @@
+"""A source, converted and compared: everything that a bundle is made of."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgectl.bundle.session import Model
+from edgectl.model.convert.loaded import loaded
+from edgectl.model.convert.open import open_original
+from edgectl.model.convert.opset import opset_of
+from edgectl.model.convert.options import ConvertOptions
+from edgectl.model.convert.parity import Parity, parity
+from edgectl.model.convert.report import facts_of
+from edgectl.model.convert.run import convert
+from edgectl.model.convert.samples import samples_of
+from edgectl.model.errors import ModelError
+from edgectl.model.graphs import write_model
+
+if TYPE_CHECKING:
+    import onnx
+
+    from edge_common.bundle import Bundle
+    from edge_common.tensors import Array
+    from edgectl.bundle.create import Facts
+    from edgectl.model.convert.source import Original
+
+_OVERFLOW = (
+    "the graph itself agrees, but ONNX Runtime's 8-bit products overflow on this CPU, which has no VNNI; "
+    "serve it on one that has, or convert the float model"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """`model` is the graph, `session` the same in ONNX Runtime; `feeds` are what `parity` was measured on."""
+
+    source: str
+    original: Original
+    model: onnx.ModelProto
+    session: Model
+    feeds: Sequence[Mapping[str, Array]]
+    parity: Parity
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return facts_of(self.source, self.original, self.session, opset_of(self.model), self.parity)
+
+    def doubt(self, rtol: float, atol: float) -> str:
+        """Return why no bundle should be made of it, in a line, or nothing."""
+        if doubt := str(getattr(self.original, "doubt", "")):
+            return doubt
+        if self.parity.holds:
+            return ""
+        names = ", ".join(f"'{row.output}'" for row in self.parity.rows if row.beyond)
+        told = f"want answers within {rtol:g} relative and {atol:g} absolute of the original's, found others in {names}"
+        if not any(node.op_type == "DequantizeLinear" for node in self.model.graph.node):
+            return told
+        plain = parity(self.original, loaded(self.source, self.model, optimised=True), self.feeds, rtol, atol)
+        return f"{told}: {_OVERFLOW}" if plain.holds else told
+
+    def write(self, out: Path, facts: Facts, golden: int, **others: Any) -> Bundle:
+        """Write the bundle `out`, with golden samples spread over the feeds; `others` go to create_bundle."""
+        from edgectl.bundle.create import create_bundle
+
+        count = min(golden, len(self.feeds))
+        inputs = [self.feeds[i * len(self.feeds) // count] for i in range(count)]
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                graph = Path(directory, "model.onnx")
+                write_model(self.model, graph)
+                return create_bundle(graph, out, inputs=inputs, **others, **facts)
+        except OSError as exc:
+            raise ModelError(f"{out}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
+
+
+def converted(source: str, options: ConvertOptions, rtol: float, atol: float) -> Converted:
+    """Convert `source` and compare the graph with it.
+
+    Raises:
+        ModelError: it cannot be opened, converted or run.
+    """
+    original = open_original(source, options=options)
+    model = convert(original)
+    session = loaded(source, model)
+    feeds = samples_of(original, options.example)
+    return Converted(source, original, model, session, feeds, parity(original, session, feeds, rtol, atol))

@@ -1,0 +1,70 @@
+"""ONNX graphs as every step reads, tidies and writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgectl.model.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
+
+# What converters, quantisers and ONNX Runtime all take; newer onnx packages write more by default, which ONNX Runtime
+# 1.31 refuses (docs/models.md has the table).
+OPSET, IR_VERSION = 18, 10
+BATCH = "N"
+# protobuf's own limit of one message.
+MAX_GRAPH_BYTES = 2**31 - 1
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Return the graph in the file `path`, with its external data.
+
+    Raises:
+        ModelError: no file there, or no ONNX model in it.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    if not path.is_file():
+        raise ModelError(f"{path}: want an .onnx file, found {'a directory' if path.is_dir() else 'nothing there'}")
+    try:
+        model = onnx.load_model(str(path))
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as exc:
+        raise ModelError(f"{path}: want an ONNX model, found: {str(exc).splitlines()[0]}") from None
+    if not model.graph.node:
+        raise ModelError(f"{path}: want an ONNX model, found no operator in it")
+    return model
+
+
+def write_model(model: onnx.ModelProto, path: Path) -> None:
+    """Check `model` and write it to `path` as one file; raise ModelError when it is not a valid graph."""
+    import onnx
+
+    if model.ByteSize() > MAX_GRAPH_BYTES:
+        raise ModelError(f"{path}: want a graph under 2 GiB, found {model.ByteSize() / 2**30:.1f} GiB")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as exc:
+        raise ModelError(f"{path}: the graph is not valid ONNX: {str(exc).splitlines()[0]}") from None
+    path.write_bytes(model.SerializeToString())
+
+
+def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return `model`, changed in place: each opset once, an IR that ONNX Runtime takes, the free batch called "N".
+
+    skl2onnx and onnxmltools import a domain twice, which onnx.version_converter does not survive; tf2onnx calls the
+    batch `unk__41`.
+    """
+    from onnx import helper
+
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in opsets.items())
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        if dims and not dims[0].HasField("dim_value"):
+            dims[0].dim_param = BATCH
+    return model

@@ -1,0 +1,1 @@
+"""A graph becomes smaller and faster without another answer."""

@@ -1,0 +1,1 @@
+"""A graph gets its pre- and post-processing inside."""

@@ -1,0 +1,1 @@
+"""What happens after the model: a tensor to answers."""

@@ -1,0 +1,1 @@
+"""What happens before the model: pixels to a tensor."""

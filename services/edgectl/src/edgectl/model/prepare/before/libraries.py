@@ -1,0 +1,27 @@
+"""The libraries of the references, which a graph does not need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgectl.model.errors import ModelError
+
+_MISSING = "the reference of pre- and post-processing: want {}, found none; install edgectl[pictures]"
+
+
+def opencv() -> Any:
+    """Return the module cv2; raise ModelError when it is not installed."""
+    try:
+        import cv2
+    except ModuleNotFoundError:
+        raise ModelError(_MISSING.format("OpenCV")) from None
+    return cv2
+
+
+def pillow() -> Any:
+    """Return the module PIL.Image; raise ModelError when it is not installed."""
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        raise ModelError(_MISSING.format("Pillow")) from None
+    return Image

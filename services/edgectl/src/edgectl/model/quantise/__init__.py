@@ -1,0 +1,1 @@
+"""A graph computes with eight or sixteen bits, within a bound."""

@@ -1,0 +1,1 @@
+"""Does a graph answer as its original does?"""
