@@ -12,8 +12,9 @@ EDITABLE := $(foreach dist,$(DISTS),-e services/$(dist))
 SOURCES := services models tests benchmarks docs Dockerfiles charts k3s
 RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements/edgectl.txt
 TRAIN := .train
+TORCH := 2.13.0
 
-.PHONY: help setup run up test check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
+.PHONY: help setup run up test test-process test-frameworks docs-check check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,9 +44,21 @@ run: $(VENV)/.runtime  ## the main job: a clip through the whole chain, then fig
 up: $(VENV)/.runtime  ## the same without an end, until Ctrl-C
 	@$(BIN)/edgectl demo --forever
 
-test: $(VENV)/.dev  ## every test, with coverage
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not e2e and not images" --cov --cov-report=
+# Three processes for two cores: many tests wait for a process of their own. --dist loadfile: a file's fixtures once.
+TESTS := $(BIN)/python -m pytest -q -n 3 --dist loadfile
+
+test: $(VENV)/.dev  ## the quick tests, with coverage: units, contracts, charts, rules, real HTTP and real models
+	$(TESTS) -m "not e2e and not images and not frameworks and not process" --cov --cov-report=
 	@echo "covered in this process (the services' own processes are not measured): $$($(BIN)/coverage report --format=total) %"
+
+test-process: $(VENV)/.dev  ## the services as real processes: cameras, brokers, full disks, SIGKILL, load
+	$(TESTS) -m process
+
+test-frameworks: $(TRAIN)/.done  ## conversions from every framework, each really installed (.train, 4 GB)
+	$(TRAIN)/bin/python -m pytest -q -m frameworks tests/frameworks
+
+docs-check: $(TRAIN)/.done  ## run every command that docs/models and docs/bundle.md print
+	$(TRAIN)/bin/python docs/check.py
 
 lint: $(VENV)/.dev  ## ruff: rules and format
 	$(BIN)/ruff check $(SOURCES)
@@ -56,11 +69,11 @@ type: $(VENV)/.dev  ## mypy --strict
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks
 	MYPYPATH=tests $(BIN)/mypy tests
 	MYPYPATH=charts $(BIN)/mypy charts
-	$(BIN)/mypy k3s/airgap.py
+	$(BIN)/mypy k3s/airgap.py docs/check.py
 	MYPYPATH=Dockerfiles $(BIN)/mypy Dockerfiles
 	@for model in models/*/; do (cd $$model && "$(CURDIR)/$(BIN)/mypy" .) || exit 1; done
 
-check: lint type test  ## everything CI runs, in CI's order
+check: lint type test test-process test-frameworks docs-check  ## everything CI runs, in CI's order
 
 bench: $(VENV)/.dev  ## the serving path against raw onnxruntime, a bare socket and MLServer; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
@@ -70,6 +83,7 @@ bench-camera: $(VENV)/.dev  ## four cameras with belt-detector, beside a plain O
 
 $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml) | $(VENV)/bin/uv
 	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check "torch==$(TORCH)"
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
 	@touch $@

@@ -13,20 +13,11 @@ import sys
 from pathlib import Path
 
 from edge_common.bundle import MANIFEST, Bundle, read_bundle
+from edge_common.bundlefiles import files
 from edge_common.errors import StartError
 
 # What --timestamp 0 and SOURCE_DATE_EPOCH=0 set as well: one digest, with or without them.
 WHEN = 0
-CARD = "README.md"
-
-
-def files(bundle: Bundle) -> list[Path]:
-    """Return the bundle's files, each as model.toml names it, relative to the bundle."""
-    named = [bundle.directory / MANIFEST, bundle.model_path, *bundle.golden_files]
-    if bundle.answer.labels:
-        named.append(bundle.directory / bundle.answer.labels)
-    card = bundle.directory / CARD
-    return sorted({path.relative_to(bundle.directory) for path in [*named, *([card] if card.is_file() else [])]})
 
 
 def pack(source: Path, target: Path) -> Bundle:

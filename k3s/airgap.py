@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What a gateway without a network has to be given: `airgap.py list`, then `airgap.py pack DIR`.
 
-Runs on a workstation that has helm, the images (podman or docker) and PyYAML, never on the gateway. What a chart starts
-is not guessed: each HelmChart of manifests/ is rendered with its own values, hooks and tests too, and the images are
-read from the pods in it.
+Runs on a workstation that has helm, the images (podman or docker) and edgectl, never on the gateway. It packs all of a
+first installation, K3s itself too, into a folder for install.sh. What comes later, a new model above all, is one file
+of `edgectl image airgap`, whose list of images this is: each HelmChart of manifests/ as helm renders it.
 """
 
 from __future__ import annotations
@@ -11,130 +11,25 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
+from edgectl.image.releases import images, releases, run
+from edgectl.model.errors import ModelError
 
 HERE = Path(__file__).resolve().parent
 SUMS = "SHA256SUMS"
-CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 # What install.sh needs beside itself.
 CARRIED = ("install.sh", "lib", "config.yaml", "kubelet.conf", "audit.yaml", "sysctl.conf", "logind.conf", "README.md")
 READ_SIZE = 1 << 20
 
 
-class PackError(Exception):
-    """One line for the person at the keyboard: what was found, what was wanted, what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One HelmChart of the manifests: its name, the chart's folder, the namespace and the values."""
-
-    name: str
-    chart: Path
-    archive: str
-    namespace: str
-    values: str
-
-
-def run(*command: str | Path) -> str:
-    """Run `command` and return what it printed.
-
-    Raises:
-        PackError: the command is not there or failed; with the line that says why.
-    """
-    try:
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise PackError(f"{command[0]} is not on PATH") from None
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-        # helm says what is wrong first, and then how to debug it.
-        why = next((line for line in said if line.startswith("Error")), said[-1])
-        raise PackError(f"{' '.join(str(part) for part in command[:3])}: {why}")
-    return done.stdout
-
-
-def documents(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of one manifest."""
-    try:
-        found = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as exc:
-        raise PackError(f"{path}: {' '.join(str(exc).split())}") from None
-    yield from (document for document in found if isinstance(document, dict))
-
-
-def releases(manifests: Path, charts: Path) -> list[Release]:
-    """Return the HelmCharts of `manifests`, in the order of their files.
-
-    Raises:
-        PackError: no manifest is there, or one names a chart version that `charts` does not hold.
-    """
-    sources = {f"{path.parent.name}-{version(path)}.tgz": path.parent for path in sorted(charts.glob("*/Chart.yaml"))}
-    found = []
-    for path in sorted(manifests.glob("*.yaml")):
-        for document in documents(path):
-            if document.get("kind") != "HelmChart":
-                continue
-            spec, name = document["spec"], document["metadata"]["name"]
-            archive = str(spec["chart"]).rsplit("/", 1)[-1]
-            if archive not in sources:
-                raise PackError(f"{path}: wants {archive}, {charts} holds {', '.join(sorted(sources)) or 'no chart'}")
-            namespace = spec.get("targetNamespace", "default")
-            found.append(Release(name, sources[archive], archive, namespace, spec.get("valuesContent", "")))
-    if not found:
-        raise PackError(f"{manifests}: no HelmChart in any *.yaml there")
-    return found
-
-
-def version(chart: Path) -> str:
-    """Return the version that a Chart.yaml states."""
-    return str(next(documents(chart)).get("version", ""))
-
-
-def rendered(release: Release) -> list[dict[str, Any]]:
-    """Return every object that `release` can make: hooks and test pods too."""
-    with tempfile.TemporaryDirectory() as folder:
-        values = Path(folder) / "values.yaml"
-        values.write_text(release.values, encoding="utf-8")
-        text = run(
-            "helm", "template", release.name, release.chart, "--namespace", release.namespace, "--values", values
-        )
-    return [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
-
-
-def pod_images(node: Any) -> Iterator[str]:
-    """Yield the images of all pods anywhere in an object: of a Pod, or of the template in whatever makes pods."""
-    if isinstance(node, dict):
-        for key in CONTAINERS:
-            for container in node.get(key) or ():
-                if isinstance(container, dict) and "image" in container:
-                    yield str(container["image"])
-        for child in node.values():
-            yield from pod_images(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from pod_images(child)
-
-
-def images(found: Iterable[Release]) -> list[str]:
-    """Return the images that the releases can start, each once, sorted."""
-    return sorted({image for release in found for document in rendered(release) for image in pod_images(document)})
-
-
 def check_images(tool: str, names: list[str], arch: str) -> None:
-    """Raise PackError unless each image is here and for `arch`."""
+    """Raise ModelError unless each image is here and for `arch`."""
     for name in names:
         found = run(tool, "image", "inspect", "--format", "{{.Architecture}}", name).strip()
         if found != arch:
-            raise PackError(f"{name} is for {found}, wanted {arch}: build or pull it for that platform")
+            raise ModelError(f"{name} is for {found}, wanted {arch}: build or pull it for that platform")
 
 
 def save(tool: str, names: list[str], target: Path) -> Path:
@@ -167,15 +62,15 @@ def check_fetched(folder: Path) -> str:
     """Return the architecture of a folder that fetch.sh made, after checking that nothing in it has changed.
 
     Raises:
-        PackError: it is not such a folder, or a file differs.
+        ModelError: it is not such a folder, or a file differs.
     """
     for name in (SUMS, "ARCH", "VERSION", "bin/k3s", "bin/install-k3s.sh"):
         if not (folder / name).is_file():
-            raise PackError(f"{folder / name} is missing: want a folder that fetch.sh made")
+            raise ModelError(f"{folder / name} is missing: want a folder that fetch.sh made")
     for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
         wanted, name = line.split("  ", 1)
         if not (folder / name).is_file() or digest(folder / name) != wanted:
-            raise PackError(f"{folder / name} is not what {SUMS} says: fetch it again")
+            raise ModelError(f"{folder / name} is not what {SUMS} says: fetch it again")
     return (folder / "ARCH").read_text(encoding="utf-8").strip()
 
 
@@ -230,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
             names = pack(given.folder, given.manifests, given.charts, given.tool)
             done = "carry it, then there: ./install.sh --from ."
             print(f"{given.folder}: {len(names)} images, SHA256SUMS written; {done}")
-    except (PackError, OSError) as exc:
+    except (ModelError, OSError) as exc:
         print(f"airgap.py: {exc}", file=sys.stderr)
         return 2
     return 0

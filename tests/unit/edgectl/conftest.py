@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,23 +9,9 @@ import pytest
 
 import onnx_models
 from edgectl.bundle.create import create_bundle
-from edgectl.main import main
-from edgectl_support import Run, X
+from edgectl_support import X
+from edgectl_support import run as run
 from kube_support import POD, Kube, calls, deployment, exposition, helm_secret, kube, kubeconfig, pod, recorder
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call edgectl with arguments; return exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["edgectl", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capsys.readouterr()
-        return left.value.code if isinstance(left.value.code, int) else 0, out, err
-
-    return call
 
 
 @pytest.fixture

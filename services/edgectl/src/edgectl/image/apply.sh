@@ -67,7 +67,7 @@ fi
 tar cf ../images.tar airgap.json oci-layout index.json blobs || refuse "$DATA: cannot write: want free room of three times the images"
 sync
 put ../images.tar "$ARCHIVE"
-say "K3s imports it when it starts, from v1.32 at once as well; to have it now: k3s ctr images import $ARCHIVE"
+say "K3s imports it by itself, now and at each start; to see it happen: k3s ctr images import $ARCHIVE"
 [ -z "$IMAGES_ONLY" ] || exit 0
 
 [ ! -d charts ] || for file in charts/*; do put "$file" "$DATA/server/static/$file"; done

@@ -26,7 +26,7 @@ _REGISTRY = "localhost"
 
 
 def build(
-    bundle: Annotated[Path, Argument(help="The bundle's directory.")],
+    bundle: Annotated[Path, Argument(metavar="BUNDLE", help="The bundle's directory.")],
     runtime: Annotated[
         str,
         Option(

@@ -53,7 +53,8 @@ def plan(image: Image, registry: Registry, to: Reference, neighbours: Sequence[s
     Raises:
         ModelError: the registry does not answer, or refuses to.
     """
-    rows = [_row(blob, "layer" if blob in image.layers else "config", registry, neighbours) for blob in image.blobs]
+    rows = [_row(blob, "layer", registry, neighbours) for blob in image.blobs if blob != image.config]
+    rows.append(_row(image.config, "config", registry, ()))
     there = all(row.action == THERE for row in rows) and _is_tagged(image, registry, to)
     return Plan((*rows, Row(image.manifest, "manifest", THERE if there else SEND)))
 

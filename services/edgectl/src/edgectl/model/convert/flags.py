@@ -12,8 +12,9 @@ from edgectl.model.convert.options import Framework, Precision
 Source = Annotated[
     str,
     Argument(
+        metavar="SOURCE",
         help="Keras .keras or .h5, SavedModel directory, .tflite, .skops, .joblib or .pkl, XGBoost .json or .ubj, "
-        "LightGBM .txt, PyTorch .pt2, TorchScript .pt, module:function, or .onnx."
+        "LightGBM .txt, PyTorch .pt2, TorchScript .pt, module:function, or .onnx.",
     ),
 ]
 Output = Annotated[Path | None, Option("--output", "-o", metavar="DIR", help="Directory to write; ./NAME by default.")]

@@ -19,7 +19,8 @@ _KINDS = {
     "savedmodel": ("savedmodel", "keras", ("tensorflow", "tf2onnx")),
     "tflite": ("tflite", "tflite", ("tensorflow", "tf2onnx", "ai_edge_litert")),
     "skops": ("pickled", "sklearn", ("sklearn", "skl2onnx", "skops")),
-    "pickle": ("pickled", "sklearn", ("joblib",)),
+    # Trust comes first, then joblib, then what is found in it.
+    "pickle": ("pickled", "sklearn", ()),
     "xgboost": ("boost", "xgboost", ("xgboost", "onnxmltools", "skl2onnx")),
     "lightgbm": ("boost", "lightgbm", ("lightgbm", "onnxmltools", "skl2onnx")),
     "exported": ("torch", "torch", ("torch", "onnxscript")),

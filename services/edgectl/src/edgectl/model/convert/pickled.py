@@ -69,6 +69,9 @@ def open_pickle(source: str, options: ConvertOptions) -> Original:
             f"{source}: want --trust for a pickle, since unpickling runs whatever code the file holds; give it when "
             "you know who made the file, or save the model with skops.io.dump"
         )
+    from edgectl.model.convert.open import require
+
+    require(source, "sklearn", "joblib")
     import joblib
 
     with framework(f"{source}: joblib cannot load it"):

@@ -128,10 +128,15 @@ def _refuse_unknown(source: str, estimator: Any) -> None:
     unknown = [
         (type(each).__name__, place)
         for place, each in walk(estimator)
-        if type(each) not in known and type(each) not in boosted and not _is_composite(each)
+        if _has_code(each) or (type(each) not in known and type(each) not in boosted and not _is_composite(each))
     ]
     if unknown:
         refuse(source, unknown, _ADVICE)
+
+
+def _has_code(estimator: Any) -> bool:
+    """Whether it is a FunctionTransformer with a function of Python, which is no data."""
+    return type(estimator).__name__ == "FunctionTransformer" and estimator.func is not None
 
 
 def _is_composite(estimator: Any) -> bool:

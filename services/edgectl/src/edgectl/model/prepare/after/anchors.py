@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_common.tensors import Array
 from edgectl.model.errors import ModelError
 from edgectl.model.prepare.after.spec import Boxes
 
 # SSD300 has 8 732 anchors, RetinaNet at 800 pixels about 120 000; a million are 16 MB in the graph.
 MAX_ANCHORS = 1_000_000
+# As doubles, and the head of the file.
+_MAX_BYTES = MAX_ANCHORS * 32 + 4096
 _KEY = "output.boxes.anchors"
 
 
@@ -23,14 +26,12 @@ def read_anchors(spec: Boxes, count: int) -> npt.NDArray[np.float32]:
         ModelError: no .npy file there, no [boxes, 4] of finite numbers in it, or not `count` (-1 for any) of them.
     """
     path = Path(spec.anchors or "")
-    try:
-        # Mapped, so that a file of another shape is not read at all.
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as exc:
-        reason = (exc.strerror or str(exc)) if isinstance(exc, OSError) else "that is no array of numbers"
-        raise ModelError(f"{_KEY}: want an .npy file, found {str(path)!r}: {reason.lower()}") from None
-    _check(path, mapped, count)
-    anchors = np.array(mapped, np.float32)
+    array = _read(path)
+    if array.dtype.kind != "f" or array.ndim != 2 or array.shape[1] != 4:
+        raise ModelError(f"{_KEY}: {path}: want floats [boxes, 4], found {array.dtype} {list(array.shape)}")
+    if count not in (-1, len(array)):
+        raise ModelError(f"{_KEY}: {path}: want {count} anchors, as the model has boxes, found {len(array)}")
+    anchors = array.astype(np.float32)
     if not np.isfinite(anchors).all():
         raise ModelError(f"{_KEY}: {path}: want finite numbers, found NaN or infinity")
     if spec.anchor_form == "centre":
@@ -39,12 +40,14 @@ def read_anchors(spec: Boxes, count: int) -> npt.NDArray[np.float32]:
     return np.concatenate([(low + high) / np.float32(2), high - low], 1)
 
 
-def _check(path: Path, array: Any, count: int) -> None:
-    kind = getattr(array, "dtype", None)
-    if kind is None or kind.kind != "f" or array.ndim != 2 or array.shape[1] != 4:
-        found = "an .npz archive" if kind is None else f"{kind} {list(array.shape)}"
-        raise ModelError(f"{_KEY}: {path}: want floats [boxes, 4], found {found}")
-    if not 1 <= len(array) <= MAX_ANCHORS:
-        raise ModelError(f"{_KEY}: {path}: want 1 to {MAX_ANCHORS} anchors, found {len(array)}")
-    if count not in (-1, len(array)):
-        raise ModelError(f"{_KEY}: {path}: want {count} anchors, as the model has boxes, found {len(array)}")
+def _read(path: Path) -> Array:
+    try:
+        with path.open("rb") as file:
+            if (size := os.fstat(file.fileno()).st_size) > _MAX_BYTES:
+                raise ModelError(f"{_KEY}: {path}: want at most {MAX_ANCHORS} anchors, found a file of {size} bytes")
+            array: Array = np.lib.format.read_array(file, allow_pickle=False)
+            return array
+    except OSError as exc:
+        raise ModelError(f"{_KEY}: want an .npy file, found {str(path)!r}: {(exc.strerror or '').lower()}") from None
+    except (ValueError, EOFError):
+        raise ModelError(f"{_KEY}: want an .npy file, found {str(path)!r}: that is no array of numbers") from None

@@ -35,7 +35,9 @@ def source(spec: Classes, outputs: Sequence[TensorSpec], labels: Sequence[str]) 
 def texts_fit(key: str, text: bool, labels: Sequence[str]) -> None:
     """Raise ModelError where `text` asks for labels that are not there."""
     if text and not labels:
-        raise ModelError(f"{key}.text: want labels to answer in text, found none; --labels names the file")
+        raise ModelError(
+            f"{key}.text: want labels to answer in text, found none; name their file, or a bundle with one"
+        )
 
 
 def add(nodes: Nodes, spec: Classes, tensor: TensorSpec, scores: str, labels: Sequence[str]) -> None:

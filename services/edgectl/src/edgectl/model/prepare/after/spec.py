@@ -151,10 +151,10 @@ class After(Part, frozen=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError unless exactly one is there."""
-        found = [f"output.{key}" for key in _OPERATIONS if getattr(self, key) is not None]
+        found = [key for key in _OPERATIONS if getattr(self, key) is not None]
         if len(found) != 1:
-            wanted = "one table of output.classes, output.boxes, output.mask and output.anomaly"
-            raise ValueError(f"want {wanted}, found {' and '.join(found) or 'none'}")
+            tables = "classes, boxes, mask or anomaly"
+            raise ValueError(f"{tables}: want one of these tables, found {' and '.join(found) or 'none'}")
 
     @property
     def spatial(self) -> bool:

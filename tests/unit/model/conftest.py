@@ -1,0 +1,3 @@
+"""`edgectl` as its user calls it."""
+
+from edgectl_support import run as run
