@@ -1,8 +1,9 @@
 """`make docs-check`: run every command that the guides to `edgectl model`, `bundle` and `image` print.
 
 Each page is read from top to bottom and its ```sh blocks run one after the other, in a copy of the repository that the
-page may change. A block after the comment `<!-- not run: WHY -->` is only named. `<!-- exits N -->` says that the
-block's last command is meant to end with N.
+page may change. A page with `<!-- needs: COMMAND -->` is run where that command succeeds, else only named. A block after
+the comment `<!-- not run: WHY -->` is only named. `<!-- exits N -->` says that the block's last command is meant to end
+with N.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A block that trains nothing ends within this on a slow gateway, too.
 BLOCK_S = 300
+_NEEDS = re.compile(r"^<!-- needs: (.*?) -->$", re.MULTILINE)
 _BLOCK = re.compile(r"(?:^<!-- (not run|exits)(?:: | )?([^\n]*?) -->\n+)?^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Made by tools in a checkout, and not part of it.
 _NOT_COPIED = (".git", ".venv", ".train", ".bench", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis")
@@ -47,6 +49,14 @@ def pages(named: list[Path]) -> list[Path]:
     return named or [*sorted((ROOT / "docs/models").glob("*.md")), ROOT / "docs/bundle.md"]
 
 
+def lacks(page: Path) -> str:
+    """Return the command that a page needs and that fails here; empty when there is none."""
+    found = _NEEDS.search(page.read_text(encoding="utf-8"))
+    if found is None or not subprocess.run(["bash", "-c", found[1]], capture_output=True, check=False).returncode:
+        return ""
+    return found[1]
+
+
 def run(block: Block, folder: Path) -> str:
     """Run a block in `folder`; return what was wrong, empty when it ended as it should."""
     # What this program runs on comes first on PATH: the guides say `edgectl`.
@@ -65,6 +75,9 @@ def run(block: Block, folder: Path) -> str:
 
 def check(page: Path) -> int:
     """Run a page in a fresh copy; print a line a page and the faults; return how many."""
+    if needed := lacks(page):
+        print(f"{page.relative_to(ROOT)}: not run: it needs what this asks for: {needed}", flush=True)
+        return 0
     faults, ran, left = 0, 0, []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:

@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 
 from edgectl.image.auth import Login, login
+from edgectl.image.image import read_image
+from edgectl.image.kept import Kept
+from edgectl.image.registry import Registry
+from edgectl.image.store import Directory
+from edgectl.image.upload import Uploader
 from edgectl.model.errors import ModelError
 from edgectl_support import Run
 from oci_registry import spec_registry
@@ -151,6 +156,18 @@ def test_a_wrong_password_is_one_line(run: Run, guarded: Any, tmp_path: Path, mo
 def test_no_login_is_one_line(run: Run, guarded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = _push(run, guarded, tmp_path, {}, monkeypatch)
     assert (code, len(err.splitlines())) == (2, 1) and ("podman login" in err or "the login is refused" in err)
+
+
+def test_a_token_that_expires_on_the_way_is_asked_for_anew(tmp_path: Path) -> None:
+    """A push over a slow uplink takes longer than a token lives."""
+    image = read_image(Directory(runtime(tmp_path / "rt", size=100_000)))
+    with spec_registry("ann:s3", bearer=True) as shelf:
+        path = write(tmp_path / "auth.json", {"auths": {shelf.host: auth("ann:s3")}})
+        registry = Registry(shelf.host, "up", plain_http=True, pushes=True, env={"REGISTRY_AUTH_FILE": str(path)})
+        # More often than an upload may be refused in a row.
+        shelf.expire_at = {2, 4, 6, 8, 10, 12}
+        Uploader(registry, Kept(tmp_path / "kept"), piece=10_000).send(image.store, image.layers[0], lambda _: None)
+        assert (list(shelf.blobs), shelf.received) == ([image.layers[0].digest], image.layers[0].size)
 
 
 def test_an_identity_token_is_changed_for_one_of_the_registry(

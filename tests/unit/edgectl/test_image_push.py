@@ -171,6 +171,13 @@ def test_the_next_run_goes_on_where_the_last_one_was_ended(shelf: Shelf, image: 
     assert not list((tmp_path / "kept").iterdir())
 
 
+def test_a_registry_that_is_busy_is_waited_for(shelf: Shelf, image: Image, tmp_path: Path) -> None:
+    waits: list[float] = []
+    shelf.busy_at = {2, 3, 5}
+    uploader(shelf.host, tmp_path, waits).send(image.store, image.layers[0], lambda _: None)
+    assert (waits, shelf.received) == ([1.0, 2.0, 1.0], image.layers[0].size)
+
+
 def test_an_upload_that_the_registry_forgot_begins_again(shelf: Shelf, image: Image, tmp_path: Path) -> None:
     layer, first = image.layers[0], uploader(shelf.host, tmp_path)
     first.kept.keep(first.registry, layer, f"http://{shelf.host}/v2/up/blobs/uploads/gone")

@@ -45,7 +45,7 @@ class Contents:
         return Gap(SCHEMA, self.platform, since, own, blobs, tuple(dict.fromkeys(left)))
 
     def carried(self) -> dict[str, tuple[Descriptor, Image]]:
-        """Return the blobs that the file has, by digest, sorted, each with an image that has it: one on this disk first."""
+        """Return the blobs that the file has, by digest, sorted, each with an image that has it: best on this disk."""
         found: dict[str, tuple[Descriptor, Image]] = {}
         for blob, each in self._all():
             if self._carries(blob, each) and (blob.digest not in found or not each.image.store.far([blob])):

@@ -72,7 +72,7 @@ class Registry:
         What only asks is asked again after a cut, unless the caller does that better and says `again` is False.
 
         Raises:
-            Cut: no answer came.
+            Cut: no answer came, or the registry is too busy.
             Refused: it has another status than one of `want`.
         """
         reply = self._send(method, url, headers, body, stream, again)
@@ -80,7 +80,9 @@ class Registry:
             self._log_in(reply.headers.get("WWW-Authenticate", ""))
             reply = self._send(method, url, headers, body, stream, again)
         if reply.status not in want:
-            raise Refused(reply.status, f"{self.host}: {method} {urlsplit(url).path}: {_reason(reply)}")
+            line = f"{self.host}: {method} {urlsplit(url).path}: {_reason(reply)}"
+            # Too much to do just now: that passes, as a cut does.
+            raise Cut(line) if reply.status in _BUSY else Refused(reply.status, line)
         return reply
 
     def follow(self, reply: BaseHTTPResponse, url: str) -> str:

@@ -21,8 +21,9 @@ TRIES = 8
 LONGEST_S = 60.0
 # An upload that the registry no longer knows, or that has become another blob, is begun again so often.
 REFUSALS = 3
-_ELSEWHERE = 416
-_GONE = (400, 404, 410, _ELSEWHERE)
+_GONE = (400, 404, 410)
+# Another offset, or a token that has expired meanwhile: asking tells the one, and gets a new one of the other.
+_ASK = (401, 416)
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 
 
@@ -75,22 +76,26 @@ class Uploader:
                 self._pieces(store, blob, at, shown)
                 self._finish(blob, at)
                 return shown.sent
-            except Cut as exc:
-                tries = 1 if at is not None and at.offset > best else tries + 1
-                best = max(best, at.offset if at is not None else 0)
-                self._wait(tries, exc)
-                at = self._resumed(at)
-            except Refused as exc:
-                refusals += 1
-                if exc.status not in _GONE or refusals > REFUSALS:
-                    raise
-                at = self._resumed(at) if exc.status == _ELSEWHERE else None
+            except (Cut, Refused) as exc:
+                if at is not None and at.offset > best:
+                    tries, refusals, best = 0, 0, at.offset
+                tries, refusals = tries + isinstance(exc, Cut), refusals + isinstance(exc, Refused)
+                at = self._after(exc, at, tries, refusals)
 
     def mount(self, blob: Descriptor, repository: str) -> bool:
         """Ask for a blob that another repository there has; False when it has to be sent after all."""
         url = self.registry.url("blobs/uploads/", mount=blob.digest, **{"from": repository})
         reply = self.registry.ask("POST", url, want=(201, 202))
         return reply.status == 201
+
+    def _after(self, exc: Cut | Refused, at: Upload | None, tries: int, refusals: int) -> Upload | None:
+        """Return where to go on after what happened, None for the beginning; raise when that would be no use."""
+        if isinstance(exc, Cut):
+            self._wait(tries, exc)
+            return self._resumed(at)
+        if exc.status not in (*_GONE, *_ASK) or refusals > REFUSALS:
+            raise exc
+        return self._resumed(at) if exc.status in _ASK else None
 
     def _begin(self, blob: Descriptor) -> Upload:
         url = self.registry.url("blobs/uploads/")
