@@ -1,7 +1,7 @@
 """`make docs-check`: run every command that the guides to `edgectl model`, `bundle` and `image` print.
 
 Each page is read from top to bottom and its ```sh blocks run one after the other, in a copy of the repository that the
-page may change. A page with `<!-- needs: COMMAND -->` is run where that command succeeds, else only named. A block after
+page may change. A page with `<!-- needs: COMMAND -->` is run where that command succeeds, else named. A block after
 the comment `<!-- not run: WHY -->` is only named. `<!-- exits N -->` says that the block's last command is meant to end
 with N.
 """
