@@ -34,6 +34,7 @@ def convert(run: Run, source: object, out: Path, *more: object) -> tuple[int, st
 def test_a_graph_of_an_old_opset_becomes_a_bundle_of_opset_18(run: Run, tmp_path: Path) -> None:
     code, out, _ = convert(run, model(tmp_path / "old.onnx", opset=11), tmp_path / "small")
     assert code == 0
+    out = " ".join(out.split())
     assert "onnx → ONNX opset 18" in out and "x float [batch, 2]" in out and "x FP32 [any, 2]" in out
     bundle = read_bundle(tmp_path / "small")
     assert {entry.version for entry in onnx.load(str(bundle.model_path)).opset_import} == {18}
@@ -97,7 +98,10 @@ def keras_file(directory: Path) -> Path:
         pytest.param("m.onnx", ["--answer", "wrong"], "--answer: want name=value", id="answer"),
         pytest.param("m.onnx", ["--example", "gone.npz"], "--example", id="no-example"),
         pytest.param("m.onnx", ["--example", "other.npz"], "input 'x': want FP32", id="other-example"),
-        pytest.param("m.onnx", ["--task", "detection"], "answer.boxes", id="detection-without-boxes"),
+        pytest.param("gone.onnx", ["--task", "detection"], "answer.boxes", id="detection-without-boxes"),
+        pytest.param("gone.onnx", ["--version", "1"], "want a semantic version", id="version-before-any-work"),
+        pytest.param("gone.onnx", ["--name", "Small"], "want an RFC 1123 label", id="name-before-any-work"),
+        pytest.param("m.keras", ["--dtype", "float32"], "want no --dtype, which is for scikit-learn", id="dtype"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -110,6 +114,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     (tmp_path / "m.pkl").write_bytes(b"\x80\x04.")
     (tmp_path / "junk.onnx").write_bytes(b"\x08 junk")
     (tmp_path / "notes.md").write_text("# notes")
+    keras_file(tmp_path)
     np.savez(tmp_path / "other.npz", z=np.zeros((3, 2), np.float32))
     code, _, err = convert(run, source, tmp_path / "small", *more)
     assert code == 2 and told in err and err.count("\n") == 1, err

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from edge_common.ortoptions import ENTRIES
+
 log = logging.getLogger(__name__)
 
 # Entries kept of one model: the current one and its predecessor's, for a rollback.
@@ -29,7 +31,7 @@ class GraphCache:
     """One entry in `directory`, keyed by model, runtime, options and CPU. Models may share a directory."""
 
     def __init__(self, directory: Path, name: str, sha256: str, threads: int, cpu: str | None = None) -> None:
-        facts = [sha256, ort.__version__, f"all threads={threads > 1}", cpu_flags() if cpu is None else cpu]
+        facts = [sha256, ort.__version__, f"all threads={threads > 1} {ENTRIES}", cpu_flags() if cpu is None else cpu]
         key = f"{name}-" + hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
         self._directory, self._name = directory, name
         self._entry = directory / f"{key}.onnx"

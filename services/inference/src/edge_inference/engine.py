@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edge_common.errors import GraphFails, InvalidInput, StartError
+from edge_common.ortoptions import share
 from edge_common.ortreason import ort_reason
 from edge_common.tensors import DTYPES, Array, graph_tensor
 from edge_inference.ortfaults import ORT_FAULTS
@@ -121,13 +122,10 @@ def _session(path: Path, threads: int, optimised: bool, save_to: Path | None) ->
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # Spinning threads eat the CPU quota that the next frame needs (three sessions: 41 ms against 15 ms).
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    share(options)
     # A planned block per input shape beside the pool it was planned in: 7 MB more for belt-detector, and no faster
     # (p50 7.15 ms with it, 7.11 without).
     options.enable_mem_pattern = False
-    # Its faults are raised to us; on its own it would write coloured lines between our JSON ones.
-    options.log_severity_level = 4
     if optimised:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if save_to is not None:

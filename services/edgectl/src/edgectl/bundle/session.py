@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_common.bundle import BundleError
 from edge_common.errors import StartError
+from edge_common.ortoptions import share
 from edge_common.ortreason import ort_faults, ort_reason
 from edge_common.tensors import Array, TensorSpec, graph_tensor
 
@@ -35,8 +36,7 @@ class Model:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4
+        share(options)
         if optimised:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         if path.is_dir():

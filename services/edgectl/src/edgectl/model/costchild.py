@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_common.ortoptions import share
+
 # Runs of one turn that are kept: a graph of 5 us gives fewer in five seconds, and their list stays under 8 MB.
 MAX_RUNS = 1_000_000
 # The first runs allocate the arena and are slow; they are of no turn.
@@ -67,9 +69,7 @@ class Child:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.graph_optimization_level = getattr(self._ort.GraphOptimizationLevel, LEVELS[level])
-        # Threads that spin would take the CPU from the other process of a pair.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4
+        share(options)
         options.enable_profiling = bool(trace)
         if trace:
             options.profile_file_prefix = trace

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
     from edge_common.tensors import Array
+
+
+# LightGBM ends the whole process, without a word, at a file that is cut off before these.
+_LIGHTGBM_ENDS = ("end of trees", "end of parameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ def xgboost_trees(source: str) -> Trees:
 def lightgbm_trees(source: str) -> Trees:
     import lightgbm
 
+    content = Path(source).read_bytes()
+    if missing := [end for end in _LIGHTGBM_ENDS if f"\n{end}\n".encode() not in content]:
+        raise ModelError(f"{source}: want a whole LightGBM model, found no '{missing[0]}' in it: the file is cut off")
     return _of_lightgbm(source, lightgbm.Booster(model_file=source), ())
 
 

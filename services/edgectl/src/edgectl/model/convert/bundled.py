@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_common.bundle import Answer, BundleError, Source, sha256_of
+import msgspec
+
+from edge_common.bundle import MANIFEST, Answer, BundleError, Source, sha256_of
+from edge_common.manifest import SCHEMA, Manifest
+from edge_common.tomlfile import typed
 from edgectl.model.convert.names import versions
 
 if TYPE_CHECKING:
     from edge_common.manifest import Task
     from edge_common.tensors import TensorSpec
+    from edgectl.bundle.create import Facts
     from edgectl.model.convert.source import Original
 
 
@@ -42,8 +47,15 @@ def answer_of(given: Answer, task: Task, outputs: Sequence[TensorSpec]) -> Answe
     return Answer(probabilities="probabilities")
 
 
-def refuse_used(out: Path, force: bool) -> None:
-    """Raise BundleError before the long work, as writing the bundle would after it."""
+def check_ahead(out: Path, facts: Facts, force: bool) -> None:
+    """Raise a StartError before the long work, as writing the bundle would after it."""
+    said = {key: value for key, value in facts.items() if value is not None}
+    file = {"path": "model.onnx", "sha256": "0" * 64}
+    typed(out / MANIFEST, msgspec.to_builtins({**said, "schema": SCHEMA, "file": file}), Manifest)
+    _refuse_used(out, force)
+
+
+def _refuse_used(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise BundleError(f"{out}: want a directory to write, found a file")
     if not force and out.is_dir() and any(out.iterdir()):

@@ -51,7 +51,7 @@ def convert(
     from edge_common.manifest import Answer, Budget, Image
     from edgectl.bundle import options as given
     from edgectl.bundle.create import Facts
-    from edgectl.model.convert.bundled import answer_of, refuse_used, source_of
+    from edgectl.model.convert.bundled import answer_of, check_ahead, source_of
     from edgectl.model.convert.converted import converted
     from edgectl.model.convert.options import ConvertOptions
     from edgectl.model.convert.report import tables
@@ -71,7 +71,7 @@ def convert(
     )  # fmt: skip
     names = given.read_labels(labels) if labels else []
     out = output or Path(name)
-    refuse_used(out, force)
+    check_ahead(out, facts, force)
     with _working(source):
         done = converted(source, options, rtol, atol)
     if doubt := done.doubt(rtol, atol):

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import onnx
 
 
-def loaded(source: str, model: onnx.ModelProto, optimised: bool = False) -> Model:
-    """Return `model` in ONNX Runtime, taken as it is when `optimised`; raise ModelError, which names `source`."""
+def loaded(source: str, model: onnx.ModelProto) -> Model:
+    """Return `model` in ONNX Runtime; raise ModelError, which names `source`."""
     try:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "model.onnx")
             path.write_bytes(model.SerializeToString())
-            return Model(path, optimised)
+            return Model(path)
     except BundleError as exc:
         raise ModelError(str(exc).replace(str(path), source)) from None
     except OSError as exc:

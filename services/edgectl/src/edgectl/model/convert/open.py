@@ -38,6 +38,8 @@ def open_original(source: str, *, options: ConvertOptions) -> Original:
             framework that is not installed, or code in it without `options.trust`.
     """
     kind = detect(source, options.framework)
+    if options.dtype and kind in ("keras", "savedmodel", "tflite", "exported", "torchscript", "factory"):
+        raise ModelError(f"{source}: want no --dtype, which is for scikit-learn, found {options.dtype}; leave it out")
     module, extra, needed = _KINDS[kind]
     require(source, extra, *needed)
     open_kind = getattr(importlib.import_module(f"edgectl.model.convert.{module}"), f"open_{kind}")

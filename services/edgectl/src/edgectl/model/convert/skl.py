@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # IsolationForest does not convert with another: the plain number is taken for ai.onnx.ml's as well.
 _OPSETS = {"": OPSET, "ai.onnx.ml": 3}
-METHODS = {"probabilities": "predict_proba", "scores": "decision_function or transform", "transformed": "transform"}
 _ADVICE = "skl2onnx.supported_converters() lists what can be used instead"
 
 
@@ -60,6 +59,15 @@ def outputs_of(estimator: Any) -> tuple[str, ...]:
     return ("prediction",) if hasattr(estimator, "predict") else ("transformed",)
 
 
+def method(estimator: Any, output: str) -> str:
+    """Return the name of the estimator's method that answers as the output does."""
+    if output == "probabilities":
+        return "predict_proba"
+    if output == "scores" and hasattr(estimator, "decision_function"):
+        return "decision_function"
+    return "transform" if output in ("scores", "transformed") else "predict"
+
+
 def sized(model: onnx.ModelProto, found: Mapping[str, Array]) -> onnx.ModelProto:
     """Return `model`, changed in place, whose outputs are declared as wide as those `found` are.
 
@@ -91,15 +99,12 @@ def _answer(estimator: Any, name: str, matrix: Any) -> Any:
     import numpy as np
     from sklearn.base import is_classifier
 
-    if name == "probabilities":
-        return estimator.predict_proba(matrix)
-    if name == "scores" and hasattr(estimator, "decision_function"):
-        found = np.asarray(estimator.decision_function(matrix))
+    called = method(estimator, name)
+    found = np.asarray(getattr(estimator, called)(matrix))
+    if called == "decision_function" and is_classifier(estimator) and found.ndim == 1:
         # skl2onnx gives both classes a column.
-        return np.stack([-found, found], 1) if is_classifier(estimator) and found.ndim == 1 else found
-    if name in ("scores", "transformed"):
-        return estimator.transform(matrix)
-    return estimator.predict(matrix)
+        return np.stack([-found, found], 1)
+    return found
 
 
 def _options(estimator: Any) -> Iterator[dict[str, bool]]:

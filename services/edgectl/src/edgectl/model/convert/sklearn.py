@@ -15,7 +15,7 @@ from edgectl.model.convert.options import ConvertOptions, Precision
 from edgectl.model.convert.precision import Trial, tried
 from edgectl.model.convert.quiet import framework
 from edgectl.model.convert.shapes import described
-from edgectl.model.convert.skl import METHODS, answers
+from edgectl.model.convert.skl import answers, method
 from edgectl.model.convert.walk import unwrapped
 from edgectl.model.errors import ModelError
 
@@ -62,7 +62,7 @@ class SklearnModel:
     def own(self) -> Mapping[str, str]:
         """What the tensors are in scikit-learn: columns of X, and methods."""
         ins = {each.name: described("X", each.kind, [None, each.width]) for each in self.columns}
-        return ins | {spec.name: METHODS.get(spec.name, "predict") for spec in self.trial.session.outputs}
+        return ins | {spec.name: method(self.estimator, spec.name) for spec in self.trial.session.outputs}
 
     @property
     def doubt(self) -> str:

@@ -119,7 +119,7 @@ def _of_program(source: str, program: Any, inputs: tuple[TensorSpec, ...], call:
                 raise
             return _batched(made.model_proto, inputs)
 
-    own = {spec.name: words for spec, words in zip(inputs, program_words(program), strict=True)}
+    own = dict(zip((*(spec.name for spec in inputs), *outputs), program_words(program), strict=True))
     return TorchModel(source, call, export, inputs, outputs, own, versions(_TOOLS))
 
 

@@ -85,10 +85,14 @@ def program_inputs(source: str, program: Any) -> tuple[TensorSpec, ...]:
 
 
 def program_words(program: Any) -> list[str]:
-    """Return the user's inputs of an exported program as it calls them, symbols for free extents."""
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    names = program.graph_signature.user_inputs
-    return [described(name, values[name].dtype, values[name].shape) for name in names]
+    """Return the user's inputs and outputs of an exported program as it calls them, symbols for free extents."""
+    values: dict[str, Any] = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    names = (*program.graph_signature.user_inputs, *program.graph_signature.user_outputs)
+    return [_words(str(name), values.get(str(name))) for name in names]
+
+
+def _words(name: str, value: Any) -> str:
+    return described(name, value.dtype, value.shape) if hasattr(value, "shape") else name
 
 
 def fixed_batch(source: str, inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:

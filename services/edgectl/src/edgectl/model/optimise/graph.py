@@ -59,13 +59,14 @@ def _save(source: Path, out: Path, level: str) -> None:
     import onnxruntime as ort
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    from edge_common.ortoptions import share
     from edge_common.ortreason import ort_faults, ort_reason
 
     options = ort.SessionOptions()
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_ENABLE_{level}")
     options.optimized_model_filepath = str(out)
     options.intra_op_num_threads = 1
-    options.log_severity_level = 4
+    share(options)
     try:
         ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except ort_faults(state) as exc:

@@ -53,7 +53,7 @@ AnswerPairs = Annotated[
 Exclude = Annotated[list[str] | None, Option(metavar="NODE", help="Layer that stays float; repeat it for more.")]
 FullRange = Annotated[
     bool,
-    Option("--full-range", help="Weights of 8 bits, not 7: for CPUs with VNNI or Arm only; others saturate."),
+    Option("--full-range", help="Weights of 8 bits, not 7: more precise, and slower on x86 without VNNI."),
 ]
 Seconds = Annotated[float, Option(min=0.1, max=600, help="How long both graphs are timed, each.")]
 Force = Annotated[bool, Option("--force", help="Replace what is there.")]

@@ -21,9 +21,9 @@ class Plan:
     `labels` are the classes' names in order; `answer` says which output means what, None to tell by their looks.
     `measure` "accuracy" stands for the metric of the task: mAP of boxes, IoU of masks, ROC AUC of scores.
 
-    `exclude` names nodes that stay float whatever is measured. `full_range` gives weights all eight bits, which CPUs
-    with AVX2 or AVX-512 but without VNNI add up with saturation: other answers there than elsewhere. The float
-    and the quantised graph are timed for `seconds` each.
+    `exclude` names nodes that stay float whatever is measured. `full_range` gives weights all eight bits, with which
+    CPUs that have AVX2 or AVX-512 but no VNNI are slower, since they have to be kept from saturating. The float and
+    the quantised graph are timed for `seconds` each.
     """
 
     method: Method = "auto"
