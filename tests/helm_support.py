@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from go_support import GO_ENV
+
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"
 LAB = Path(os.environ.get("LAB", ROOT.parent / "shared/lab/lab"))
@@ -55,7 +57,7 @@ def run(*command: str, text: str | None = None, timeout: int = 60) -> subprocess
     """Run helm or kubectl."""
     need_helm()
     return subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=timeout, check=False, env=dict(tools())
+        command, input=text, capture_output=True, text=True, timeout=timeout, check=False, env={**tools(), **GO_ENV}
     )
 
 

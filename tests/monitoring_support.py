@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from go_support import promtool_env
 from helm_support import CHARTS, Manifest, one, render
 from monitoring.discovery import rewritten
 
@@ -45,7 +47,8 @@ def checked(tool: str, *arguments: str | Path) -> str:
     """
     if shutil.which(tool) is None:
         pytest.skip(f"no {tool} on PATH; apt-get install prometheus prometheus-alertmanager")
-    done = subprocess.run([tool, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    env = {**os.environ, **promtool_env()}
+    done = subprocess.run([tool, *arguments], capture_output=True, text=True, timeout=60, check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

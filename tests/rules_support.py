@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from edge_camera.metrics import Metrics
 from edge_inference.metrics import Recorder
+from go_support import promtool_env
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "charts/edge-monitoring"
@@ -44,7 +46,10 @@ def tool(name: str, package: str) -> str:
 
 
 def run(*command: str | Path, timeout: int = 120) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=timeout, check=False)
+    env = {**os.environ, **promtool_env()}
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=timeout, check=False, env=env
+    )
 
 
 @cache

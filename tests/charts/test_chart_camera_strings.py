@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
 from edge_camera.config import Config
-from helm_support import CHARTS, Manifest, at, one, render, run
+from helm_support import Manifest, at, one, render
+from texts_support import rendered, shape
 
 pytestmark = pytest.mark.charts
 CHART = "camera-ingest"
-
-
-class Loader(yaml.SafeLoader):
-    """As Kubernetes reads YAML: `1e3` is a number, too."""
-
-
-Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[0-9]+e[0-9]+$"), list("0123456789"))
 
 
 def _values(word: str, claim: str) -> dict[str, Any]:
@@ -56,20 +47,8 @@ def _values(word: str, claim: str) -> dict[str, Any]:
     }
 
 
-def _shape(node: Any) -> Any:
-    """The kinds of all values, without the values."""
-    if isinstance(node, dict):
-        return [(type(key).__name__, _shape(value)) for key, value in node.items()]
-    if isinstance(node, list):
-        return [_shape(each) for each in node]
-    return type(node).__name__
-
-
 def _rendered(word: str, release: str, claim: str) -> list[Manifest]:
-    command = ("helm", "template", release, str(CHARTS / CHART), "--namespace=edge", "--values=-")
-    done = run(*command, text=json.dumps(_values(word, claim)))
-    assert done.returncode == 0, done.stderr
-    return [each for each in yaml.load_all(done.stdout, Loader=Loader) if each]
+    return rendered(CHART, release, _values(word, claim))
 
 
 WORDS = pytest.mark.parametrize(
@@ -83,7 +62,7 @@ def test_a_name_stays_a_text(word: str, release: str, existing: bool) -> None:
     plain, odd = _rendered("word", "dock", "word" * existing), _rendered(word, release, word * existing)
     assert len(odd) > 10
     for one_plain, one_odd in zip(plain, odd, strict=True):
-        assert _shape(one_odd) == _shape(one_plain), f"{one_odd['kind']} {one_odd['metadata']['name']}"
+        assert shape(one_odd) == shape(one_plain), f"{one_odd['kind']} {one_odd['metadata']['name']}"
     assert {each["metadata"]["namespace"] for each in odd} == {word}
     assert one(odd, "Pod", f"{release}-test")["spec"]["containers"][0]["args"][3:] == [word]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from edgectl.cluster.objects import INSTANCE
 from edgectl.rollout.before import Book
 from edgectl.rollout.commands import app
 from edgectl.rollout.seconds import seconds_of
-from helm_support import at, one, refusal, render
+from helm_support import CHARTS, at, one, refusal, render, run
 
 pytestmark = pytest.mark.charts
 ON: dict[str, Any] = {"guard": {"enabled": True}}
@@ -100,9 +101,19 @@ def test_edgectl_takes_what_the_jobs_say(values: dict[str, Any]) -> None:
     assert given["accept_undecided"] is ("failUndecided" not in values)
 
 
+def test_its_jobs_fit_into_the_time_that_helm_waits_unless_told_otherwise() -> None:
+    """The documented command has no --timeout, which is 300 s then; NOTES' own least is half a minute above the longest Job."""
+    for name in ("dock-guard", "dock-guard-baseline"):
+        assert at(one(render("edge-inference", ON), "Job", name), "spec.activeDeadlineSeconds") <= 300 - 30
+    told = ["--set=model.version=1.0.0,guard.enabled=true"]
+    done = run("helm", "install", "dock", str(CHARTS / "edge-inference"), "--dry-run=client", *told)
+    (least,) = re.findall(r"Helm's --timeout: from (\d+)s on", done.stdout)
+    assert int(least) <= 300
+
+
 def test_a_guard_that_would_be_ended_before_its_verdict_is_refused() -> None:
     text = refusal("edge-inference", {"guard": {"enabled": True, "for": "10m"}})
-    assert "guard.activeDeadlineSeconds=290: want guard.for (10m) and half a minute at least" in text
+    assert "guard.activeDeadlineSeconds=270: want guard.for (10m) and half a minute at least" in text
     assert "guard/for" in refusal("edge-inference", {"guard": {"enabled": True, "for": "10 minutes"}})
 
 
@@ -133,3 +144,12 @@ def test_a_length_is_as_long_for_the_chart_as_for_edgectl(length: str) -> None:
     assert "--for" in words(render("edge-inference", {"guard": guard, **rollout}), "dock-guard")
     text = refusal("edge-inference", {"guard": {**guard, "activeDeadlineSeconds": wanted - 1}, **rollout})
     assert f"want guard.for ({length}) and half a minute" in text
+
+
+def test_a_pod_that_went_down_with_its_node_is_no_failed_guard() -> None:
+    """Else Helm would go back for a power cut; the second pod finds the first (tests/unit/test_edgectl_rollout_cut.py)."""
+    for name in ("belt-guard", "belt-guard-baseline"):
+        rules = at(one(render("edge-inference", ON, release="belt"), "Job", name), "spec.podFailurePolicy.rules")
+        assert [each["action"] for each in rules] == ["Ignore", "Ignore"]
+        assert rules[0]["onExitCodes"] == {"containerName": "guard", "operator": "In", "values": [255]}
+        assert rules[1]["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]

@@ -235,13 +235,30 @@ def test_lint(file: Path) -> None:
     [
         pytest.param({}, "port-forward service/dock-grafana", id="grafana"),
         pytest.param({}, "names no receiver", id="nobody-is-told"),
+        pytest.param({"alertmanager": {"config": {"route": {"group_wait": "1m"}}}}, "names no receiver", id="config-that-tells-nobody"),
+        pytest.param({}, "alerts show in Prometheus and Alertmanager and on the dashboards, and nobody", id="dashboards"),
+        pytest.param({"grafana": {"enabled": False}}, "alerts show in Prometheus and Alertmanager, and nobody", id="no-dashboards"),
+        pytest.param({"alertmanager": {"enabled": False}, "grafana": {"enabled": False}}, "alerts show in Prometheus, and nobody", id="prometheus-alone"),
+        pytest.param({}, "WARNING: rules.runbookUrl=docs/runbook.md has no scheme", id="runbook"),
+        pytest.param({"mode": "operator"}, "rules.runbookUrl=docs/runbook.md has no scheme", id="runbook-with-an-operator"),
         pytest.param({"networkPolicy": {"enabled": False}}, "WARNING: networkPolicy is off", id="open"),
         pytest.param({"mode": "operator"}, "operator.labels is empty", id="operator"),
         pytest.param({"cadvisor": {"enabled": False}}, "no CPU throttling", id="no-cadvisor"),
     ],
-)
+)  # fmt: skip
 def test_notes(values: dict[str, Any], told: str, tmp_path: Path) -> None:
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(MONITORING[CHART] | values), encoding="utf-8")
-    done = run("helm", "install", "dock", str(CHARTS / CHART), "--dry-run=client", f"--values={path}")
-    assert told in done.stdout.partition("NOTES:")[2]
+    assert told in _notes(path)
+
+
+def test_no_warning_where_there_is_nothing_to_warn_of(tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump({"rules": {"runbookUrl": "https://wiki.example/r"}}), encoding="utf-8")
+    assert "WARNING" not in _notes(case("standalone"), path)
+
+
+def _notes(*files: Path) -> str:
+    named = [f"--values={path}" for path in files]
+    done = run("helm", "install", "dock", str(CHARTS / CHART), "--dry-run=client", *named)
+    return done.stdout.partition("NOTES:")[2]

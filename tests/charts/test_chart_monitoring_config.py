@@ -41,7 +41,8 @@ def test_promtool_takes_the_configuration_and_the_rules(file: Path, tmp_path: Pa
     ],
 )  # fmt: skip
 def test_amtool_takes_alertmanagers(config: dict[str, Any], tmp_path: Path) -> None:
-    values = {"alertmanager": {"config": config, "receiverCidrs": {"hook": {"cidr": "10.20.0.5/32", "port": 443}}}}
+    way = {"hook": {"cidr": "10.20.0.5/32", "port": 443}} if config else {}
+    values = {"alertmanager": {"config": config, "receiverCidrs": way}}
     text = one(rendered(values), "Secret", "dock-alertmanager")["stringData"]["alertmanager.yaml"]
     path = tmp_path / "alertmanager.yaml"
     path.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helm_support import CHARTS, refusal
+from helm_support import CHARTS, refusal, run
 from monitoring_support import CHART, rendered
 
 pytestmark = pytest.mark.charts
@@ -69,6 +69,83 @@ def test_refused(values: dict[str, Any], told: str) -> None:
 )  # fmt: skip
 def test_taken(values: dict[str, Any]) -> None:
     assert rendered(values)
+
+
+def _told(*receivers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"alertmanager": {"config": {"receivers": [NOBODY, *receivers], **more}, "receiverCidrs": WAY}}
+
+
+def _typo(config: dict[str, Any]) -> dict[str, Any]:
+    return {"alertmanager": {"config": config}}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param({"scrape": {"uplink": {"url": "http://10.0.0.1/", "cidrs": {"c": "10.0.0.300/32"}}}}, 'scrape.uplink.cidrs.c: want addresses such as', id="number"),
+        pytest.param({"prometheus": {"remoteWrite": {"url": "http://10.0.0.1/", "cidrs": {"c": "10.0.0.1/64"}}}}, 'prometheus.remoteWrite.cidrs.c: want addresses such as', id="mask"),
+        pytest.param(_told(HOOK) | {"networkPolicy": {"apiServerCidrs": {"n": "hello/8"}}}, 'networkPolicy.apiServerCidrs.n: want', id="word"),
+        pytest.param({"networkPolicy": {"nodeCidrs": {"n": "10.0.0/24"}}}, 'networkPolicy.nodeCidrs.n: want', id="three-numbers"),
+        pytest.param({"networkPolicy": {"clients": {"n": {"ipBlock": {"cidr": "2001:db8::/129"}}}}}, 'networkPolicy.clients.n.ipBlock.cidr: want', id="mask-6"),
+        pytest.param({"networkPolicy": {"queryClients": {"n": {"ipBlock": {"cidr": "2001:db8:::/64"}}}}}, 'networkPolicy.queryClients.n.ipBlock.cidr: want', id="colons"),
+        pytest.param({"alertmanager": {"config": {"receivers": [NOBODY, HOOK]}, "receiverCidrs": {"h": {"cidr": "010.0.0.1/32", "port": 1}}}}, 'alertmanager.receiverCidrs.h.cidr: want', id="zero-first"),
+        pytest.param({"alertmanager": {"others": {"o": {"url": "http://h", "cidrs": {"c": "1.2.3.4/33"}}}}}, 'alertmanager.others.o.cidrs.c: want', id="others"),
+        pytest.param({"prometheus": {"remoteWrite": {"url": "https://999.1.2.3/"}}}, "prometheus.remoteWrite.url: want a host's name or four numbers of 0 to 255, found \"999.1.2.3\"", id="url"),
+        pytest.param({"scrape": {"uplink": {"url": "https://1.2.3/"}}}, "scrape.uplink.url: want a host's name or four numbers", id="url-short"),
+        pytest.param({"alertmanager": {"others": {"o": {"url": "http://1.2.3.4:99999"}}}}, "alertmanager.others.o.url: want a port of 1 to 65535, found 99999", id="port"),
+        pytest.param(_typo({"recievers": []}), 'alertmanager.config: want keys that Alertmanager knows (global,', id="config-key"),
+        pytest.param(_typo({"route": {"groupby": []}}), 'alertmanager.config.route: want keys that Alertmanager knows', id="route-key"),
+        pytest.param(_typo({"route": {"routes": [{"reciever": "people"}]}}), 'found "reciever"', id="route-below"),
+        pytest.param(_typo({"inhibit_rules": [{"source": []}]}), 'alertmanager.config.inhibit_rules: want keys', id="inhibit-key"),
+        pytest.param(_told({"name": "people", "webhook_config": [{}]}), 'alertmanager.config.receivers (people): want keys that Alertmanager knows (name, discord_configs,', id="receiver-key"),
+        pytest.param(_told({"name": "people", "webhook_configs": {"url": "x"}}), "alertmanager.config.receivers (people): webhook_configs: want a list", id="no-list"),
+        pytest.param(_told({"webhook_configs": []}), "alertmanager.config.receivers: want each with a name", id="no-name"),
+        pytest.param({"cadvisor": {"keep": "container_("}}, 'cadvisor.keep: want a regular expression as Go has them, found "container_("', id="cadvisor-keep"),
+        pytest.param({"mode": "operator", "cadvisor": {"keep": "a)"}}, 'cadvisor.keep: want a regular expression', id="keep-with-an-operator"),
+        pytest.param({"prometheus": {"remoteWrite": {"url": "http://10.0.0.1/", "keep": "("}}}, 'prometheus.remoteWrite.keep: want a regular', id="remote-keep"),
+        pytest.param({"nodeExporter": {"collectors": ["cpuu"]}}, "/nodeExporter/collectors/0", id="collector"),
+        pytest.param({"nodeExporter": {"collectors": ["cpu", "cpu"]}}, "/nodeExporter/collectors", id="collector-twice"),
+        pytest.param({"prometheus": {"persistence": {"enabled": False, "existingClaim": "x"}}}, "prometheus.persistence.existingClaim is set, but prometheus.persistence.enabled=false", id="no-claim"),
+        pytest.param({"prometheus": {"persistence": {"existingClaim": "x", "storageClass": "y"}}}, "prometheus.persistence.storageClass is set, but prometheus.persistence.existingClaim is set", id="class-of-a-claim"),
+        pytest.param({"prometheus": {"remoteWrite": {"existingSecret": "x"}}}, "prometheus.remoteWrite.existingSecret is set, but prometheus.remoteWrite.url is empty", id="secret-for-nobody"),
+        pytest.param({"scrape": {"uplink": {"cidrs": {"c": "10.0.0.1/32"}}}}, "scrape.uplink.cidrs is set, but scrape.uplink.url is empty", id="way-to-no-uplink"),
+        pytest.param({"alertmanager": {"receiverSecret": "x"}}, "alertmanager.receiverSecret is set, but alertmanager.config.receivers tells nobody", id="secret-of-no-receiver"),
+        pytest.param({"alertmanager": {"receiverCidrs": WAY}}, "alertmanager.receiverCidrs is set, but", id="way-to-no-receiver"),
+        pytest.param({"grafana": {"service": {"nodePort": 30300}}}, "grafana.service.nodePort is set, but grafana.service.type=ClusterIP", id="node-port"),
+        pytest.param({"grafana": {"service": {"type": "NodePort", "nodePort": 80}}}, "/grafana/service/nodePort", id="node-port-80"),
+        pytest.param({"grafana": {"enabled": False, "rootUrl": "https://x"}}, "grafana.rootUrl is set, but grafana.enabled=false", id="no-grafana"),
+        pytest.param({"grafana": {"enabled": False, "service": {"type": "NodePort"}}}, "grafana.service.type is set, but grafana.enabled=false", id="no-grafanas-service"),
+        pytest.param({"prometheus": {"resources": {"requests": {"memory": "512Mi"}}}}, "prometheus.resources.requests.memory: want no more than limits.memory, 256Mi, found 512Mi", id="memory"),
+        pytest.param({"mode": "operator", "nodeExporter": {"resources": {"requests": {"cpu": 3}}}}, "nodeExporter.resources.requests.cpu: want no more than limits.cpu", id="cpu"),
+        pytest.param({"commonLabels": {"x": "a b"}}, 'commonLabels.x: want a label\'s value: at most 63', id="label"),
+        pytest.param({"podLabels": {"a b": "x"}}, 'podLabels: want names of labels', id="label-name"),
+        pytest.param({"podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels: want labels of your own, found app.kubernetes.io/name", id="own-label"),
+        pytest.param({"mode": "operator", "operator": {"labels": {"release": "-x"}}}, "operator.labels.release: want a label's value", id="operators-label"),
+    ],
+)  # fmt: skip
+def test_refused_before_anything_is_made(values: dict[str, Any], told: str) -> None:
+    assert told in refusal(CHART, values)
+
+
+@pytest.mark.parametrize("release", ["7watch", "watch.7"])
+@pytest.mark.parametrize("mode", ["standalone", "operator"])
+def test_a_release_whose_services_could_have_no_such_name(release: str, mode: str) -> None:
+    chart = str(CHARTS / CHART)
+    done = run("helm", "template", release, chart, "--set=gateway=plant-7", f"--set=mode={mode}")
+    assert "release name: want a letter first" in done.stderr and f'found "{release}"' in done.stderr
+    assert run("helm", "template", release, chart, "--set=gateway=plant-7,fullnameOverride=watch").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "cidr", ["0.0.0.0/0", "10.20.0.0/24", "255.255.255.255/32", "::/0", "2001:db8::/32", "fd00::1/128", "1:2:3:4:5:6:7:8/64"]
+)  # fmt: skip
+def test_addresses_that_are_taken(cidr: str) -> None:
+    assert rendered({"networkPolicy": {"nodeCidrs": {"any": None, "n": cidr}}})
+
+
+@pytest.mark.parametrize("keep", ["edge_.*", "(?i)up|a", "", "^x$", r"a\.b"])
+def test_expressions_that_are_taken(keep: str) -> None:
+    assert rendered({"prometheus": {"remoteWrite": {"url": "http://10.0.0.1/", "keep": keep}}})
 
 
 def _defaults_of(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:

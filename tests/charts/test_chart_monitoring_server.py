@@ -61,3 +61,43 @@ def test_node_exporter_is_refused_where_its_pods_would_be(namespace: str, tmp_pa
         assert f"namespace {namespace} enforces the Pod Security Standard restricted" in done.stderr
     else:
         assert done.returncode == 0, done.stderr
+
+
+def test_a_namespace_that_is_not_there_is_named_before_anything_is_made(namespace: str, tmp_path: Path) -> None:
+    if "-restricted-" in namespace:
+        pytest.skip("the same there")
+    missing = f"{namespace}-not"
+    for values, key in (
+        ({"namespaces": [namespace, missing]}, "namespaces"),
+        ({"namespaces": [namespace], "nodeExporter": {"namespace": missing}}, "nodeExporter.namespace"),
+        ({"mode": "operator", "nodeExporter": {"namespace": missing}}, "nodeExporter.namespace"),
+    ):
+        path = tmp_path / "values.yaml"
+        path.write_text(json.dumps(MONITORING[CHART] | values), encoding="utf-8")
+        done = run(
+            "helm",
+            "install",
+            "dock",
+            str(CHARTS / CHART),
+            f"--namespace={namespace}",
+            f"--values={path}",
+            "--dry-run=server",
+        )
+        assert f"{key}: namespace {missing} does not exist" in done.stderr
+        assert f"kubectl create namespace {missing}" in done.stderr
+
+
+def test_the_releases_own_namespace_may_be_made_by_helm(namespace: str, tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(json.dumps(MONITORING[CHART] | {"namespaces": [namespace]}), encoding="utf-8")
+    done = run(
+        "helm",
+        "install",
+        "dock",
+        str(CHARTS / CHART),
+        f"--namespace={namespace}-own",
+        "--create-namespace",
+        f"--values={path}",
+        "--dry-run=server",
+    )
+    assert done.returncode == 0, done.stderr

@@ -64,6 +64,8 @@ def _limits(**limits: Any) -> dict[str, Any]:
         pytest.param({"image": {"tag": "a:b"}}, "image.tag: want at most 128 letters", id="tag"),
         pytest.param({"model": {"volume": {"subPath": "/models"}}}, "model.volume.subPath: want a folder in the volume, without /", id="sub-path"),
         pytest.param({"model": {"oci": {"registryCidrs": {"r": "registry.example"}}}}, "model.oci.registryCidrs.r: want addresses such as", id="cidr"),
+        pytest.param({"model": {"oci": {"registryCidrs": {"r": "10.0.0.300/32"}}}}, "model.oci.registryCidrs.r: want addresses such as", id="cidr-number"),
+        pytest.param({"model": {"oci": {"registryCidrs": {"r": "10.0.0.1/64"}}}}, "model.oci.registryCidrs.r: want addresses such as", id="cidr-mask"),
         pytest.param({"extraEnv": {"EDGE_MAX_QUEUE": "2"}}, "found 'EDGE_MAX_QUEUE': set settings.maxQueue", id="setting-as-env"),
     ],
 )  # fmt: skip

@@ -120,7 +120,7 @@ def test_notes_name_the_revision_and_say_what_a_bare_rollback_does(
         pytest.param({"preflight": {"activeDeadlineSeconds": 400}}, 430, id="slow-pull"),
         pytest.param({"preflight": {"enabled": False}}, 90, id="start-alone"),
         pytest.param({"minReadySeconds": 300}, 390, id="long-ready"),
-        pytest.param({"guard": {"enabled": True}}, 320, id="guard"),
+        pytest.param({"guard": {"enabled": True}}, 300, id="guard"),
         pytest.param({"guard": {"enabled": False, "activeDeadlineSeconds": 500}}, 210, id="no-guard"),
     ],
 )

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
-import yaml
 
-from helm_support import CHARTS, at, one, render, run
+from helm_support import Manifest, at, one, render
+from texts_support import rendered, shape
 
 pytestmark = pytest.mark.charts
 CHART = "edge-inference"
-
-
-class Loader(yaml.SafeLoader):
-    """As Kubernetes reads YAML: `1e3` is a number, too."""
-
-
-Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[0-9]+e[0-9]+$"), list("0123456789"))
 
 
 def _values(word: str, source: dict[str, Any]) -> dict[str, Any]:
@@ -64,21 +56,8 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 
-def _shape(node: Any) -> Any:
-    """The kinds of all values, without the values; keys in their order."""
-    if isinstance(node, dict):
-        return [(type(key).__name__, _shape(value)) for key, value in node.items()]
-    if isinstance(node, list):
-        return [_shape(each) for each in node]
-    return type(node).__name__
-
-
-def _rendered(word: str, source: str, release: str) -> list[Any]:
-    values = _values(word, json.loads(json.dumps(SOURCES[source]).replace("WORD", word)))
-    command = ("helm", "template", release, str(CHARTS / CHART), "--namespace=edge", "--values=-")
-    done = run(*command, text=json.dumps(values))
-    assert done.returncode == 0, done.stderr
-    return [each for each in yaml.load_all(done.stdout, Loader=Loader) if each]
+def _rendered(word: str, source: str, release: str) -> list[Manifest]:
+    return rendered(CHART, release, _values(word, json.loads(json.dumps(SOURCES[source]).replace("WORD", word))))
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES))
@@ -89,7 +68,7 @@ def test_a_name_stays_a_text(word: str, release: str, source: str) -> None:
     plain, odd = _rendered("word", source, "dock"), _rendered(word, source, release)
     assert len(odd) > 10
     for one_plain, one_odd in zip(plain, odd, strict=True):
-        assert _shape(one_odd) == _shape(one_plain), f"{one_odd['kind']} {one_odd['metadata']['name']}"
+        assert shape(one_odd) == shape(one_plain), f"{one_odd['kind']} {one_odd['metadata']['name']}"
     assert {each["metadata"]["namespace"] for each in odd} == {word}
 
 

@@ -40,6 +40,18 @@ metadata:
     helm.sh/hook-output-log-policy: hook-failed
 spec:
   backoffLimit: 0
+  # A pod that went down with its node has not failed: edgectl never ends with 255. Another one takes its place, and says so.
+  podFailurePolicy:
+    rules:
+      - action: Ignore
+        onExitCodes:
+          containerName: guard
+          operator: In
+          values: [255]
+      - action: Ignore
+        onPodConditions:
+          - type: DisruptionTarget
+            status: "True"
   activeDeadlineSeconds: {{ int $guard.activeDeadlineSeconds }}
   ttlSecondsAfterFinished: 86400
   template:

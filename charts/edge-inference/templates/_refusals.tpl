@@ -119,10 +119,23 @@
 {{- end }}
 {{- end }}
 
+{{/* (list key cidr). A null takes a default away. */}}
+{{- define "edge-inference.refuseCidr" -}}
+{{- $number := "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])" -}}
+{{- $four := printf "(%s\\.){3}%s/(3[0-2]|[12]?[0-9])" $number $number -}}
+{{- $group := "[0-9a-fA-F]{1,4}" -}}
+{{- $some := printf "(%s(:%s){0,6})?" $group $group -}}
+{{- $six := printf "((%s:){7}%s|%s::%s)/(12[0-8]|1[01][0-9]|[1-9]?[0-9])" $group $group $some $some -}}
+{{- $cidr := index . 1 -}}
+{{- if and (not (kindIs "invalid" $cidr)) (not (regexMatch (printf "^(%s|%s)$" $four $six) (toString $cidr))) }}
+{{- fail (printf "%s: want addresses such as 192.168.1.20/32 for one or 10.20.0.0/24 for a network (four numbers of 0 to 255, a mask of at most 32; IPv6: 128), found %q" (index . 0) (toString $cidr)) }}
+{{- end }}
+{{- end }}
+
 {{- define "edge-inference.refuseSources" -}}
 {{- include "edge-inference.match" (list "model.volume.subPath" .Values.model.volume.subPath "^[^/]" "a folder in the volume, without / before it") }}
 {{- range $name, $cidr := .Values.model.oci.registryCidrs }}
-{{- include "edge-inference.match" (list (printf "model.oci.registryCidrs.%s" $name) $cidr "^[0-9a-fA-F.:]+/[0-9]+$" "addresses such as 10.0.0.9/32") }}
+{{- include "edge-inference.refuseCidr" (list (printf "model.oci.registryCidrs.%s" $name) $cidr) }}
 {{- end }}
 {{- range $key, $value := .Values.extraEnv }}
 {{- if hasPrefix "EDGE_" $key }}

@@ -2,6 +2,8 @@
 {{- define "edge-monitoring.refusals" -}}
 {{- $values := .Values -}}
 {{- $modes := .Files.Get "files/modes.yaml" | fromYaml -}}
+{{- include "edge-monitoring.refuseName" . }}
+{{- include "edge-monitoring.refuseLabels" . }}
 {{- if eq $values.mode "operator" }}
 {{- include "edge-monitoring.unread" (list "" $modes.standalone $values "operator, where this chart runs no Prometheus, Alertmanager or Grafana: set it where the operator's own are set up, or choose mode=standalone") }}
 {{- else }}
@@ -9,10 +11,15 @@
 {{- fail "gateway is required with mode standalone: the name of this gateway, for instance --set gateway=plant-7; it is on every alert" }}
 {{- end }}
 {{- include "edge-monitoring.unread" (list "" $modes.operator $values "standalone: nothing here is for the operator; choose mode=operator, or take it out") }}
+{{- include "edge-monitoring.refuseUnread" . }}
 {{- include "edge-monitoring.sizes" $values.prometheus }}
 {{- include "edge-monitoring.alertmanagerRefusals" . }}
 {{- end }}
+{{- include "edge-monitoring.refuseExpressions" . }}
+{{- include "edge-monitoring.refuseAddresses" . }}
+{{- include "edge-monitoring.refuseResources" . }}
 {{- include "edge-monitoring.intervals" $values }}
+{{- include "edge-monitoring.namespacesExist" . }}
 {{- include "edge-monitoring.exporterAllowed" . }}
 {{- end }}
 
@@ -61,17 +68,6 @@
 {{- range $key, $set := dict "scrape.interval" .scrape.interval "rules.interval" .rules.interval }}
 {{- if gt (include "edge-monitoring.seconds" $set | int) 60 }}
 {{- fail (printf "%s=%s: want 1m or less: the rules count and wait in minutes, and would see nothing" $key $set) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{/* Otherwise the DaemonSet would be made, and its pods refused where only `kubectl get events` tells. */}}
-{{- define "edge-monitoring.exporterAllowed" -}}
-{{- if .Values.nodeExporter.enabled }}
-{{- $name := include "edge-monitoring.exporterNamespace" . -}}
-{{- $standard := dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (lookup "v1" "Namespace" "" $name) -}}
-{{- if has $standard (list "restricted" "baseline") }}
-{{- fail (printf "nodeExporter: namespace %s enforces the Pod Security Standard %s, which forbids the host's folders: set nodeExporter.namespace to one that does not, or nodeExporter.enabled=false" $name $standard) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -87,6 +87,23 @@ labels:
 {{- mul (regexFind "^[0-9]+" . | int64) (int64 (default 1 $power)) -}}
 {{- end }}
 
+{{/* Bytes of Kubernetes' quantities: a number, or a text such as 512Mi, 1.5G or 1e9. */}}
+{{- define "edge-monitoring.amount" -}}
+{{- if kindIs "string" . -}}
+{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+(e[0-9]+)?" . -}}
+{{- mulf (float64 $number) (get $factors (trimPrefix $number .)) | int64 -}}
+{{- else -}}
+{{- int64 . -}}
+{{- end -}}
+{{- end }}
+
+{{/* Thousandths of a core: a number, or a text such as 250m or 1.5. */}}
+{{- define "edge-monitoring.millicores" -}}
+{{- $text := toString . -}}
+{{- mulf (trimSuffix "m" $text | float64) (ternary 1 1000 (hasSuffix "m" $text)) | ceil | int64 -}}
+{{- end }}
+
 {{/* Seconds of 15s or 2m. */}}
 {{- define "edge-monitoring.seconds" -}}
 {{- mul (regexFind "^[0-9]+" . | int64) (ternary 60 1 (hasSuffix "m" .)) -}}

@@ -12,6 +12,9 @@
 - --storage.tsdb.retention.size={{ .retention.size }}
 - --storage.tsdb.wal-compression
 - --storage.remote.flush-deadline=20s
+# A restart (each change of the configuration is one, and each power cut) makes no alert wait anew whose `for` is this or longer: its default,
+# 10m, is longer than most of ours. The first scrapes have to be back by then.
+- --rules.alert.for-grace-period=1m
 - --query.max-concurrency={{ int .query.maxConcurrency }}
 - --query.max-samples={{ int .query.maxSamples }}
 - --query.timeout={{ .query.timeout }}

@@ -205,23 +205,3 @@ remote_write:
 {{- end }}
 {{- end }}
 {{- end }}
-
-{{/* (list . url cidrs key): YAML with scheme, host, port, path and CIDRs of somebody outside; parsed by its callers. */}}
-{{- define "edge-monitoring.way" -}}
-{{- $root := index . 0 -}}
-{{- $url := urlParse (index . 1) -}}
-{{- $cidrs := default dict (index . 2) | values -}}
-{{- $host := regexReplaceAll ":[0-9]+$" $url.host "" -}}
-{{- $port := default (ternary "443" "80" (eq $url.scheme "https")) (regexFind ":[0-9]+$" $url.host | trimPrefix ":") -}}
-{{- if and (not $cidrs) (regexMatch "^[0-9]+(\\.[0-9]+){3}$" $host) -}}
-{{- $cidrs = list (printf "%s/32" $host) -}}
-{{- end -}}
-{{- if and (not $cidrs) $root.Values.networkPolicy.enabled -}}
-{{- fail (printf "%s: set its cidrs (name: CIDR) to the addresses of %s, or networkPolicy.enabled=false" (index . 3) $host) -}}
-{{- end -}}
-scheme: {{ $url.scheme }}
-host: {{ $host | quote }}
-port: {{ $port }}
-path: {{ trimSuffix "/" $url.path | quote }}
-cidrs: {{ sortAlpha $cidrs | toJson }}
-{{- end }}
