@@ -109,6 +109,29 @@ def deployment(name: str = "dock", *, replicas: int = 1, ready: int = 1, compone
     return {"metadata": meta, "spec": {"replicas": replicas}, "status": {"readyReplicas": ready}}
 
 
+def job(name: str, component: str, *, made: str, version: str = "", failed: str = "") -> Object:
+    """Return a hook Job of the release `dock`; `failed` is what Kubernetes says of its end."""
+    labels = deployment(component=component)["metadata"]["labels"]
+    inner = labels | ({"edge-serve/model-version": version} if version else {})
+    meta = {"name": name, "namespace": NAMESPACE, "labels": labels, "creationTimestamp": made}
+    ended = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": failed}
+    return {
+        "metadata": meta,
+        "spec": {"template": {"metadata": {"labels": inner}}},
+        "status": {"conditions": [ended] if failed else []},
+    }
+
+
+def job_pod(of: Object, *, phase: str, waiting: str = "") -> Object:
+    """Return the pod of such a Job."""
+    labels = of["metadata"]["labels"]
+    owner = {"kind": "Job", "name": of["metadata"]["name"]}
+    meta = {"name": f"{owner['name']}-x2x4z", "namespace": NAMESPACE, "labels": labels, "ownerReferences": [owner]}
+    meta["creationTimestamp"] = of["metadata"]["creationTimestamp"]
+    state = {"waiting": {"reason": waiting}} if waiting else {"running": {}}
+    return {"metadata": meta, "status": {"phase": phase, "containerStatuses": [{"name": "guard", "state": state}]}}
+
+
 def helm_secret(number: int, status: str, release: str = "dock") -> Object:
     labels = {"owner": "helm", "name": release, "status": status, "version": str(number), "modifiedAt": "1795000000"}
     return {"metadata": {"name": f"sh.helm.release.v1.{release}.v{number}", "namespace": NAMESPACE, "labels": labels}}
@@ -127,6 +150,8 @@ class Kube:
     away: bool = False
 
     def find(self, resource: str, name: str) -> Object | None:
+        if resource == "namespaces":
+            return {"metadata": {"name": name}} if name == NAMESPACE else None
         return next((each for each in self.objects.get(resource, []) if each["metadata"]["name"] == name), None)
 
     def list(self, resource: str, selector: str) -> list[Object]:
@@ -180,7 +205,10 @@ def _handler(cluster: Kube) -> type[QuietHandler]:
                 self._json({"metadata": {}, "items": cluster.list(resource, query.get("labelSelector", ""))})
 
         def do_POST(self) -> None:
-            self._write("create")
+            if _named(self.path)[0] == "selfsubjectaccessreviews":
+                self._review()
+            else:
+                self._write("create")
 
         def do_PUT(self) -> None:
             self._write("update")
@@ -191,6 +219,13 @@ def _handler(cluster: Kube) -> type[QuietHandler]:
             if not self._refuse(verb, resource):
                 cluster.put(resource, name or content["metadata"]["name"], content)
                 self._json(content, 201)
+
+        def _review(self) -> None:
+            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked = content["spec"]["resourceAttributes"]
+            if not self._refuse("ask", "selfsubjectaccessreviews"):
+                allowed = f"{asked['verb']} {asked['resource']}" not in cluster.refused
+                self._json(content | {"status": {"allowed": allowed}}, 201)
 
         def _refuse(self, verb: str, resource: str) -> bool:
             cluster.asked.append(f"{verb} {resource}")
@@ -213,7 +248,9 @@ def _handler(cluster: Kube) -> type[QuietHandler]:
             if text is None:
                 self._json({"message": f'previous terminated container in pod "{name}" not found'}, 400)
             else:
-                self._text("".join(text.splitlines(keepends=True)[-int(query["tailLines"]) :]), 200)
+                # Of a connection that broke: nothing was said meanwhile.
+                lines = int(query["tailLines"]) if "sinceSeconds" not in query else 0
+                self._text("".join(text.splitlines(keepends=True)[-lines:] if lines else ""), 200)
 
         def _json(self, content: Object, status: int = 200) -> None:
             self._text(json.dumps(content), status, "application/json")
@@ -238,6 +275,6 @@ def _named(path: str) -> tuple[str, str, str]:
     """Return resource, name and subresource of a path such as /api/v1/namespaces/edge/pods/a/log."""
     parts = urlsplit(path).path.strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]
-    parts = parts[2:] if parts[0] == "namespaces" else parts
+    parts = parts[2:] if parts[0] == "namespaces" and len(parts) > 2 else parts
     resource, name, sub = [*parts, "", ""][:3]
     return resource, name, sub

@@ -110,6 +110,13 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         yield found
 
 
+@pytest.fixture(name="house")
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """`release` as a fixture; a test file that imports it has a `house`."""
+    with release(tmp_path, monkeypatch) as found:
+        yield found
+
+
 def wanted(**other: Any) -> Wanted:
     given: dict[str, Any] = {
         "release": "dock", "namespace": "", "context": "", "in_cluster": False, "candidate": False, "seconds": 20.0,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -13,13 +11,8 @@ from edge_common.errors import StartError
 from edgectl.rollout.commands import app
 from edgectl.rollout.run import End, run_watch
 from kube_support import pod
-from rollout_support import AFTER, NEW, House, Ticks, release, told, wanted
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    with release(tmp_path, monkeypatch) as found:
-        yield found
+from rollout_support import AFTER, NEW, House, Ticks, told, wanted
+from rollout_support import installed as installed
 
 
 def test_it_goes_to_the_revision_of_the_baseline_not_to_another_of_the_same_bad_version(house: House) -> None:

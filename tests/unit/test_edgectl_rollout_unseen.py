@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,13 +12,8 @@ from edgectl.cluster.connect import connect
 from edgectl.cluster.scrape import ThroughApiServer
 from edgectl.rollout.run import End, run_baseline, run_watch, watch_release
 from kube_support import pod
-from rollout_support import AFTER, NEW, OLD, House, Ticks, release, told, wanted
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    with release(tmp_path, monkeypatch) as found:
-        yield found
+from rollout_support import AFTER, NEW, OLD, House, Ticks, told, wanted
+from rollout_support import installed as installed
 
 
 def watched(clock: Ticks, **other: Any) -> End:

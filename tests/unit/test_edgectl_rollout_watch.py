@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from edge_common.errors import StartError
 from edgectl.rollout.run import run_watch
 from kube_support import pod
-from rollout_support import AFTER, NEW, OLD, House, Ticks, release, rows, wanted
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    with release(tmp_path, monkeypatch) as found:
-        yield found
+from rollout_support import AFTER, NEW, OLD, House, Ticks, rows, wanted
+from rollout_support import installed as installed
 
 
 def test_a_good_version_stays(house: House, capsys: pytest.CaptureFixture[str]) -> None:

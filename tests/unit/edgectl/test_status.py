@@ -156,6 +156,10 @@ def test_json_again_and_again_is_a_line_each_time(cluster: Kube, run: Run, monke
     monkeypatch.setattr(time, "sleep", sleep)
     code, out, err = run("status", "--json", "--watch")
     rounds = [json.loads(line) for line in out.splitlines()]
-    assert (code, err, slept) == (0, "", [2.0] * 4)
+    # What cannot be seen is not well, whatever it was.
+    assert (code, err, slept) == (1, "", [2.0] * 4)
+    assert [each["healthy"] for each in rounds] == [True, True, False]
+    looks = [datetime.fromisoformat(each["at"]) for each in rounds]
+    assert looks[0] <= looks[1] == looks[2] and looks[0].tzinfo is not None
     assert [each["releases"][0]["release"] for each in rounds] == ["dock"] * 3
     assert [bool(each["notes"]) for each in rounds] == [False, False, True]

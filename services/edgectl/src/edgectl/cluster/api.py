@@ -52,7 +52,11 @@ class What:
         return f"{self.resource}{f' {self.name}' if self.name else ''} {place}"
 
 
-_GROUPS = {"deployments": "/apis/apps/v1"}
+_GROUPS = {
+    "deployments": "/apis/apps/v1",
+    "jobs": "/apis/batch/v1",
+    "selfsubjectaccessreviews": "/apis/authorization.k8s.io/v1",
+}
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -110,6 +114,16 @@ class Api:
         where = What(what.resource, what.namespace) if verb == "create" else what
         method = {"create": "POST", "update": "PUT"}[verb]
         self._call(method, verb, where, "", {}, JSON, content, named=what).release_conn()
+
+    def ask(self, what: What, question: object, kind: type[T]) -> T:
+        """Create what the API server keeps nowhere, and answers: a review of rights."""
+        reply = self._call("POST", "create", what, "", {}, JSON, msgspec.json.encode(question))
+        try:
+            return self._decoded(reply.data, kind, what)
+        except urllib3.exceptions.HTTPError as exc:
+            raise StartError(f"{self.url}: cannot create {what}: {_reason(exc)}") from None
+        finally:
+            reply.release_conn()
 
     def list(self, what: What, kind: type[T], accept: str = JSON, **query: str) -> list[T]:
         """Return all objects of a list, page by page."""

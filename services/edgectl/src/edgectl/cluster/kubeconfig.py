@@ -92,10 +92,25 @@ def _read(path: Path) -> _File:
     import yaml
 
     try:
-        return msgspec.convert(yaml.safe_load(path.read_bytes()), _File)
-    except (OSError, ValueError, yaml.YAMLError) as exc:
+        content = yaml.safe_load(path.read_bytes())
+        if content is None:
+            raise StartError(f"kubeconfig: {path}: is empty; want clusters, users and contexts")
+        return msgspec.convert(content, _File)
+    except yaml.YAMLError as exc:
+        raise StartError(f"kubeconfig: {path}: no YAML: {_fault(exc)}") from None
+    except (OSError, ValueError) as exc:
         # msgspec's ValidationError is a ValueError.
         raise StartError(f"kubeconfig: {path}: {' '.join(str(exc).split())}") from None
+
+
+def _fault(exc: Exception) -> str:
+    """Return where and what; YAML's own text calls the file a byte string."""
+    import yaml
+
+    if isinstance(exc, yaml.MarkedYAMLError) and exc.problem_mark:
+        mark = exc.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {exc.problem}"
+    return str(getattr(exc, "reason", exc))
 
 
 def _check_server(servers: Mapping[str, str], cluster: str, where: str) -> None:

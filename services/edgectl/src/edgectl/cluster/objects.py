@@ -121,6 +121,7 @@ class PodStatus(_Object, frozen=True, rename="camel"):
     phase: str = ""
     pod_ip: str = msgspec.field(default="", name="podIP")
     container_statuses: list[ContainerStatus] = []
+    init_container_statuses: list[ContainerStatus] = []
     conditions: list[Condition] = []
 
 
@@ -132,10 +133,17 @@ class Pod(_Object, frozen=True, rename="camel"):
     status: PodStatus = PodStatus()
 
 
+class Template(_Object, frozen=True, rename="camel"):
+    """What pods are made from."""
+
+    metadata: Meta = Meta()
+
+
 class DeploymentSpec(_Object, frozen=True, rename="camel"):
     """spec of a Deployment."""
 
     replicas: int = 1
+    template: Template = Template()
 
 
 class DeploymentStatus(_Object, frozen=True, rename="camel"):
@@ -152,6 +160,26 @@ class Deployment(_Object, frozen=True, rename="camel"):
     metadata: Meta
     spec: DeploymentSpec = DeploymentSpec()
     status: DeploymentStatus = DeploymentStatus()
+
+
+class JobSpec(_Object, frozen=True, rename="camel"):
+    """spec of a Job."""
+
+    template: Template = Template()
+
+
+class JobStatus(_Object, frozen=True, rename="camel"):
+    """status of a Job."""
+
+    conditions: list[Condition] = []
+
+
+class Job(_Object, frozen=True, rename="camel"):
+    """A Job."""
+
+    metadata: Meta
+    spec: JobSpec = JobSpec()
+    status: JobStatus = JobStatus()
 
 
 class ConfigMap(_Object, frozen=True, rename="camel"):

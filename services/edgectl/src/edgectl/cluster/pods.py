@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from edgectl.cluster.api import Api, Missing, What
+from edgectl.cluster.api import Api, What
 from edgectl.cluster.objects import (
     COMPONENT,
     INSTANCE,
@@ -15,14 +14,16 @@ from edgectl.cluster.objects import (
     TEMPLATE_HASH,
     Container,
     ContainerStatus,
-    Named,
     Pod,
 )
 
 STABLE, CANDIDATE, CAMERAS = "inference", "candidate", "camera-ingest"
 MODELS = (STABLE, CANDIDATE)
+# Of hook Jobs.
+PREFLIGHT, GUARD = "preflight", "guard"
 # The services themselves: neither hooks nor edge-monitoring. By component, since `nameOverride` changes the name.
 SERVICES = f"{OURS},{COMPONENT} in ({','.join((*MODELS, CAMERAS))})"
+_CUT_OFF, _CUT_OFF_CODE = "Unknown", 255
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -30,22 +31,6 @@ def pods_of(api: Api, namespace: str, release: str, component: str = "") -> list
     """Return a release's pods of one component, those of its hooks and tests left out unless asked for."""
     selector = f"{OURS},{INSTANCE}={release}" + (f",{COMPONENT}={component}" if component else "")
     return api.list(What("pods", namespace), Pod, labelSelector=selector)
-
-
-def no_such_release(api: Api, namespace: str, release: str, components: Sequence[str] = MODELS) -> Missing:
-    """Return what to tell who asked for a release that has no such pods here; no `components`: of any will do."""
-    pods = api.list(What("pods", namespace), Named, labelSelector=OURS)
-    found = [each.metadata.labels for each in pods]
-    parts = sorted({each.get(COMPONENT, "") for each in found if each.get(INSTANCE) == release})
-    if parts and (not components or not set(parts).isdisjoint(components)):
-        return Missing(f"{release}: in namespace {namespace} it has pods of {', '.join(parts)} only")
-    names = sorted({each.get(INSTANCE, "") for each in found if not components or each.get(COMPONENT) in components})
-    near = difflib.get_close_matches(release, names, n=3, cutoff=0.5)
-    known = (
-        f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names)}" if names else "there is none"
-    )
-    chart = "edge-inference" if components else "edge-serve"
-    return Missing(f"{release} is no release of {chart} in namespace {namespace}; {known}")
 
 
 def newest(pods: Sequence[Pod]) -> str:
@@ -67,6 +52,22 @@ def version(pod: Pod) -> str:
 
 def ready(pod: Pod) -> bool:
     return any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions)
+
+
+def cut_off(pod: Pod) -> bool:
+    """Did its container end last with its node, or with the container runtime?
+
+    containerd says so of what ran and is gone when it looks again, as after a power cut; a process that ends by itself,
+    or for want of memory, has another reason.
+    """
+    status = serving_status(pod)
+    ended = (status.state.terminated or status.last_state.terminated) if status else None
+    return ended is not None and ended.reason == _CUT_OFF and ended.exit_code == _CUT_OFF_CODE
+
+
+def running(pod: Pod) -> bool:
+    status = serving_status(pod)
+    return status is not None and not status.state.terminated and not status.state.waiting
 
 
 def leaving(pod: Pod) -> bool:

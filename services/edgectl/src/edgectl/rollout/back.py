@@ -11,6 +11,7 @@ from edgectl.cluster.pods import STABLE
 from edgectl.rollout import helm
 from edgectl.rollout.helm import Revision
 from edgectl.rollout.placed import Placed, placed
+from edgectl.rollout.rights import need_rights
 
 FAILED, NOWHERE = "rollback failed", "no revision to go back to"
 
@@ -54,7 +55,7 @@ def way_back(api: Api, namespace: str, release: str, to: int | None, recorded: i
     """Decide where to go back to: `to`, else the revision `recorded` with the baseline, else the last good one.
 
     Raises:
-        StartError: no helm, no permission to see its revisions, or none that is called `to`.
+        StartError: no helm, no permission to see its revisions or to roll back, or no revision that is called `to`.
     """
     program = helm.need_helm()
     rows = helm.revisions(api, namespace, release)
@@ -63,6 +64,8 @@ def way_back(api: Api, namespace: str, release: str, to: int | None, recorded: i
         number = helm.good_before(rows, helm.refused(program, api, namespace, release))
     if number is None:
         print(f"edgectl: {release}: no good revision before this one: it will not be rolled back", file=sys.stderr)
+    else:
+        need_rights(api, namespace, len(rows))
     return Way(program, api, namespace, release, number, placed(api, namespace, release, STABLE))
 
 

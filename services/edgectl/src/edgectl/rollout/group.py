@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from edgectl.cluster.absent import no_such_release
 from edgectl.cluster.api import Api
 from edgectl.cluster.objects import Pod
 from edgectl.cluster.pods import (
+    cut_off,
     leaving,
     newest,
-    no_such_release,
     pods_of,
     ready,
+    running,
     serving_status,
     template,
     trouble,
@@ -49,7 +51,7 @@ class Group:
         """
         pods = pods_of(api, namespace, release, component)
         if not pods:
-            raise no_such_release(api, namespace, release)
+            raise no_such_release(api, namespace, release, component)
         name = newest(pods)
         own = [pod for pod in pods if template(pod) == name]
         restarts = {pod.metadata.name: _restarts(pod) for pod in own}
@@ -79,19 +81,25 @@ class Group:
                 self.silent[pod.metadata.name] = str(exc)
         return found
 
+    def cut(self) -> str:
+        """Name a pod that ended since the start because its node or container runtime did; "" without one."""
+        lost = [pod.metadata.name for pod in self.pods if cut_off(pod) and (self._again(pod) > 0 or not running(pod))]
+        return lost[0] if lost else ""
+
     def rows(self, figures: Sequence[Figures], *, last: bool) -> list[Row]:
         """What needs no traffic: restarts, readiness, the self-check."""
         return [self._restarted(), self._ready(last=last), _checked(figures)]
 
     def _restarted(self) -> Row:
-        again = {
-            pod.metadata.name: _restarts(pod) - self.restarts_before.get(pod.metadata.name, 0) for pod in self.pods
-        }
+        again = {pod.metadata.name: self._again(pod) for pod in self.pods}
         worst = max(again, key=lambda name: again[name], default="")
         if not worst or again[worst] <= 0:
             return Row("restarts", State.FINE, "0", bound="0")
         pod = next(pod for pod in self.pods if pod.metadata.name == worst)
         return Row("restarts", State.BAD, str(sum(again.values())), bound="0", note=f"{worst}: {trouble(pod)}")
+
+    def _again(self, pod: Pod) -> int:
+        return _restarts(pod) - self.restarts_before.get(pod.metadata.name, 0)
 
     def _ready(self, *, last: bool) -> Row:
         staying = [pod for pod in self.pods if not leaving(pod)]

@@ -58,7 +58,9 @@ def _revision(found: Named) -> Revision | None:
     if not number.isdecimal():
         return None
     changed = labels.get("modifiedAt", "")
-    at = datetime.fromtimestamp(int(changed), UTC) if changed.isdecimal() else meta.creation_timestamp
+    marked = datetime.fromtimestamp(int(changed), UTC) if changed.isdecimal() else None
+    # Helm 4 begins a revision with the label of the one before.
+    at = max((when for when in (marked, meta.creation_timestamp) if when), default=None)
     return Revision(labels.get("name", ""), meta.namespace, int(number), labels.get("status", ""), at)
 
 

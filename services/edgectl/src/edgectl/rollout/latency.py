@@ -41,7 +41,7 @@ def _doubted(row: Row) -> Row:
 def slower(before: Window | None, now: Window, bounds: Bounds, look: Look) -> Row:
     """Time of an answered call, on average: exact, where a bucket says 10 to 25 ms. Welch's t-test over batches."""
     new, allowed = _mean(now, _busy), f"{bounds.max_ratio:g} x"
-    told = ms(new.value)
+    told = ms(new.value) if now.total.answered else "no calls"
     if before is None or not before.total.answered:
         return Row("mean", State.OPEN, told, note="nothing to compare with")
     old = _mean(before, _busy)

@@ -12,7 +12,7 @@ import urllib3
 from edge_common.errors import StartError
 from edgectl.cluster.api import Api, Missing, Refused
 from edgectl.cluster.connect import connect
-from edgectl.cluster.pods import CANDIDATE, STABLE
+from edgectl.cluster.pods import CANDIDATE, GUARD, STABLE, pods_of
 from edgectl.cluster.scrape import Source, Straight, ThroughApiServer
 from edgectl.rollout import helm, screen
 from edgectl.rollout.back import FAILED, NOWHERE, Way, way_back
@@ -23,7 +23,7 @@ from edgectl.rollout.judge import Outcome, Verdict
 from edgectl.rollout.placed import NotYet, need_pods, placed
 from edgectl.rollout.reference import Reference, before, beside
 from edgectl.rollout.tally import Window
-from edgectl.rollout.watch import Clock, Plan, RealClock, Unseen, Watch, measure, patiently
+from edgectl.rollout.watch import CUT_OFF, Clock, Plan, RealClock, Unseen, Watch, measure, patiently
 
 UNCHANGED = "nothing was rolled out since the baseline was recorded: nothing to judge"
 
@@ -108,6 +108,8 @@ def _watch(group: Group, book: Book, wanted: Wanted, clock: Clock) -> End:
     way = way_back(group.api, group.namespace, wanted.release, wanted.to, recorded) if wanted.rollback else None
     if baseline is not None and baseline.template == group.template:
         return _unchanged(wanted, group)
+    if wanted.in_cluster:
+        _need_whole_watch(group)
     reference = _reference(group, baseline, wanted)
     with screen.live(f"{wanted.release} {group.version}") as bar:
 
@@ -128,6 +130,19 @@ def _unchanged(wanted: Wanted, group: Group) -> End:
     outcome = Outcome.GOOD if wanted.in_cluster else Outcome.UNDECIDED
     _show(wanted, Subject(group.namespace, group.version, told="itself"), Verdict(outcome, UNCHANGED, ()), "nothing")
     return End(outcome.value)
+
+
+def _need_whole_watch(group: Group) -> None:
+    """Refuse to begin a watch again whose guard went down with its node: there is no time for a whole one.
+
+    Raises:
+        StartError: another pod of the guard has failed since the version was made: only then its Job has a second.
+    """
+    made = group.made
+    for pod in pods_of(group.api, group.namespace, group.release, GUARD):
+        since = pod.metadata.creation_timestamp
+        if pod.status.phase == "Failed" and made and since and since >= made:
+            raise StartError(f"{pod.metadata.name}: ended before its verdict: {CUT_OFF}")
 
 
 def _first(ask: Callable[[], Group], in_cluster: bool, clock: Clock) -> Group:
@@ -156,7 +171,8 @@ def _show(wanted: Wanted, subject: Subject, verdict: Verdict, done: str) -> None
         names = {"release": wanted.release, "namespace": subject.namespace, "version": subject.version}
         screen.show_json(verdict, **names, before=subject.before, compared_with=subject.told, done=done)
         return
-    title = f"{wanted.release} {subject.version}".rstrip() + f", compared with {subject.told}"
+    with_what = f", compared with {subject.told}" if subject.before else f", compared with nothing: {subject.told}"
+    title = f"{wanted.release} {subject.version}{with_what}"
     screen.show(title, verdict, verdict.why + ("" if done == "nothing" else f"; {done}"))
 
 

@@ -79,10 +79,11 @@ def _chance(row: Row) -> str:
 
 
 def show(title: str, verdict: Verdict, told: str) -> None:
-    """Print the table and the outcome."""
+    """Print the table, when there was something to judge, and the outcome."""
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, width=None if terminal else _WIDTH)
-    console.print(table(title, verdict, plain=not terminal))
+    if verdict.rows:
+        console.print(table(title, verdict, plain=not terminal))
     console.print(Text.assemble((verdict.outcome.value, _OUTCOMES[verdict.outcome]), f": {told}"), soft_wrap=True)
 
 

@@ -22,6 +22,7 @@ _LEAST_INTERVAL_S, _MOST_INTERVAL_S, _READINGS = 1.0, 10.0, 120
 # An API server that restarts, as K3s does on an upgrade, is no fault of the version's.
 _PATIENCE_S = 60.0
 _FIRST_S = 15.0
+CUT_OFF = "its node or container runtime began anew, which says nothing of the version; watch again"
 
 
 class Clock(Protocol):
@@ -92,8 +93,8 @@ class Watch:
             self.clock.wait(begun + reading * self.plan.interval_s - self.clock.now())
             last = reading == self.plan.readings
             try:
-                if patiently(lambda: self._look(meter), self.clock, _FIRST_S if last else 0):
-                    return Verdict(Outcome.UNDECIDED, "another version was rolled out meanwhile", verdict.rows)
+                if ends := patiently(lambda: self._look(meter), self.clock, _FIRST_S if last else 0):
+                    return Verdict(Outcome.UNDECIDED, ends, verdict.rows)
             except Refused:
                 raise
             except StartError as exc:
@@ -111,12 +112,16 @@ class Watch:
             raise silence(self.group)
         return verdict
 
-    def _look(self, meter: Meter) -> bool:
-        """Read both versions; return whether there is a newer one by now."""
-        newer = self.group.refresh() not in ("", self.group.template)
+    def _look(self, meter: Meter) -> str:
+        """Read both versions; return why there is nothing to judge any more, or ""."""
+        if self.group.refresh() not in ("", self.group.template):
+            return "another version was rolled out meanwhile"
+        # What a box does in its first minutes after a power cut is not the version's doing, either.
+        if cut := self.group.cut():
+            return f"{cut}: {CUT_OFF}"
         meter.take(self.group)
         self.reference.look()
-        return newer
+        return ""
 
     def _judged(self, meter: Meter, reading: int) -> Verdict:
         look = Look(reading / self.plan.readings)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from edge_common.errors import StartError
+from edgectl.cluster.absent import has_namespace
 from edgectl.cluster.api import Api, Refused, What
 from edgectl.cluster.objects import COMPONENT, INSTANCE, Deployment, Pod
 from edgectl.cluster.pods import SERVICES, serving
 from edgectl.cluster.scrape import NoMetrics, Samples, Source
 from edgectl.rollout.before import Book, Decided
 from edgectl.rollout.helm import Revision, revisions
+from edgectl.status.hooks import Hooks, hooks
 from edgectl.status.rates import History
 
 # An API server answers so many at once without delay; more would only wait there.
@@ -29,7 +32,11 @@ class Seen:
     decided: dict[tuple[str, str], Decided]
     history: History
     silent: dict[str, str]
+    hooks: Hooks
+    at: datetime
     notes: list[str] = field(default_factory=list)
+    # False when this is what was seen before, and now there is no API server to ask.
+    fresh: bool = True
 
     def pods_of(self, deployment: Deployment) -> list[Pod]:
         return [pod for pod in self.pods if _who(pod) == _who(deployment)]
@@ -50,22 +57,31 @@ class Collector:
     history: History = field(default_factory=History)
 
     def look(self, at: float) -> Seen:
-        """Look at everything.
+        """Look at everything; `at` is of a clock that never goes back.
 
         Raises:
             StartError: there is no service of edge-serve, no permission to list it, or no API server.
         """
-        deployments = self.api.list(What("deployments", self.namespace), Deployment, labelSelector=SERVICES)
-        if not deployments:
-            place = f"namespace {self.namespace}" if self.namespace else "any namespace"
-            raise StartError(
-                f"no release of edge-inference or camera-ingest in {place}; -n names another namespace, -A shows all"
-            )
-        pods = self.api.list(What("pods", self.namespace), Pod, labelSelector=SERVICES)
         notes: list[str] = []
+        jobs, found = hooks(self.api, self.namespace, notes), self._revisions(notes)
+        deployments = self.api.list(What("deployments", self.namespace), Deployment, labelSelector=SERVICES)
+        known = {_who(each)[:2] for each in deployments}
+        # A first install that hangs, or was refused; what an uninstall left behind has no revision.
+        deployments += [each for key, each in jobs.wanted.items() if key in found and key not in known]
+        if not deployments:
+            raise self._nothing()
+        pods = self.api.list(What("pods", self.namespace), Pod, labelSelector=SERVICES)
         silent = self._scrape(at, _serving(deployments, pods))
-        found = self._revisions(notes)
-        return Seen(deployments, pods, found, self._decided(deployments, notes), self.history, silent, notes)
+        decided = self._decided(deployments, notes)
+        return Seen(deployments, pods, found, decided, self.history, silent, jobs, datetime.now(UTC), notes)
+
+    def _nothing(self) -> StartError:
+        if self.namespace and not has_namespace(self.api, self.namespace):
+            return StartError(f"there is no namespace {self.namespace}; -n names another, -A shows all")
+        place = f"namespace {self.namespace}" if self.namespace else "any namespace"
+        return StartError(
+            f"no release of edge-inference or camera-ingest in {place}; -n names another namespace, -A shows all"
+        )
 
     def _scrape(self, at: float, pods: Sequence[Pod]) -> dict[str, str]:
         silent: dict[str, str] = {}

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edgectl.cluster.absent import no_such_release
 from edgectl.cluster.api import Api, What
 from edgectl.cluster.connect import connect
 from edgectl.cluster.objects import INSTANCE, OURS, Event, Named
-from edgectl.cluster.pods import no_such_release
 from edgectl.status.quantity import ago
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -33,7 +33,7 @@ def print_events(release: str, *, namespace: str, context: str) -> None:
     place = namespace or api.namespace
     owners = _owners(api, place)
     if release not in owners.values():
-        raise no_such_release(api, place, release, components=())
+        raise no_such_release(api, place, release)
     found = [
         each
         for each in api.list(What("events", place), Event)

@@ -9,7 +9,7 @@ import msgspec
 
 from edgectl.cluster.buckets import bracket
 from edgectl.cluster.objects import COMPONENT, INSTANCE, MODEL, MODEL_VERSION, Deployment, Pod
-from edgectl.cluster.pods import leaving, newest, ready, serving, serving_status, template, trouble
+from edgectl.cluster.pods import CANDIDATE, leaving, newest, ready, serving, serving_status, template, trouble
 from edgectl.status.collect import Seen
 from edgectl.status.quantity import ago, quantity
 from edgectl.status.rates import Span
@@ -32,8 +32,8 @@ def _row(seen: Seen, deployment: Deployment, now: datetime) -> Row:
     present = [pod for pod in pods if template(pod) == newest(pods)]
     spans = [span for pod in pods if (span := seen.history.span(pod.metadata.name)) is not None]
     cameras = tuple(_cameras(spans))
-    rollout = _rollout(seen, meta.namespace, meta.labels.get(INSTANCE, ""))
-    labels = present[0].metadata.labels if present else {}
+    rollout = _rollout(seen, *_release(deployment))
+    labels = (present[0] if present else deployment.spec.template).metadata.labels
     status = [each for pod in pods if (each := serving_status(pod)) is not None]
     return Row(
         namespace=meta.namespace,
@@ -63,6 +63,9 @@ def _troubles(
     rollout: Rollout,
     now: datetime,
 ) -> Iterator[str]:
+    if not deployment.spec.replicas:
+        # An alert says that it is gone; here stands why.
+        yield "scaled to 0"
     waiting = [pod for pod in pods if not ready(pod) and not leaving(pod)]
     for pod in waiting:
         yield f"{pod.metadata.name}: {trouble(pod)}"
@@ -76,6 +79,9 @@ def _troubles(
     if sum(span.now.value("edge_inference_selfcheck_failures_total") or 0.0 for span in spans):
         yield "its self-check failed"
     yield from (f"camera {each.camera}: {each.state}" for each in cameras if each.state != _FINE_STATE)
+    if deployment.metadata.labels.get(COMPONENT) != CANDIDATE:
+        # The release's, once.
+        yield from seen.hooks.hanging.get(_release(deployment), ())
     if rollout.status == "failed":
         yield f"revision {rollout.revision} failed"
     if rollout.outcome == "bad" and rollout.present:
@@ -91,14 +97,30 @@ def _restarted(pod: Pod, now: datetime) -> Iterator[str]:
 
 
 def _rollout(seen: Seen, namespace: str, release: str) -> Rollout:
-    revision, decided = seen.revisions.get((namespace, release)), seen.decided.get((namespace, release))
+    key = (namespace, release)
+    revision, decided, refusal = seen.revisions.get(key), seen.decided.get(key), seen.hooks.refusals.get(key)
     found = Rollout(revision.number, revision.status, revision.at) if revision else Rollout()
+    # A guard that fails because the version is bad has written so after its start.
+    if refusal and (decided is None or (refusal.at is not None and refusal.at > decided.at)):
+        return msgspec.structs.replace(
+            found, version=refusal.version, outcome="refused", by=refusal.by, why=refusal.why
+        )
     if decided is None:
         return found
     present = _serves(seen, namespace, release, decided.template)
     return msgspec.structs.replace(
-        found, version=decided.version, outcome=decided.outcome, why=decided.why, done=decided.done, present=present
+        found,
+        version=decided.version,
+        outcome=decided.outcome,
+        by="watch",
+        why=decided.why,
+        done=decided.done,
+        present=present,
     )
+
+
+def _release(deployment: Deployment) -> tuple[str, str]:
+    return deployment.metadata.namespace, deployment.metadata.labels.get(INSTANCE, "")
 
 
 def _serves(seen: Seen, namespace: str, release: str, decided: str) -> bool:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 import urllib3
 
 from edge_common.errors import StartError
+from edgectl.cluster.absent import no_such_release
 from edgectl.cluster.api import Api, What
 from edgectl.cluster.connect import connect
 from edgectl.cluster.objects import COMPONENT, Pod
-from edgectl.cluster.pods import no_such_release, pods_of, serving
+from edgectl.cluster.pods import GUARD, PREFLIGHT, pods_of, serving, serving_status
+from edgectl.status.follow import Follower
 
-_GUARD = "guard"
 # The pods of Deployments; those of preflights and tests tell their own story in events.
-_HOOKS = ("preflight", "test", _GUARD)
+_HOOKS = (PREFLIGHT, "test", GUARD)
+# What the API server says of a container that has begun once only.
+_NONE_BEFORE = "previous terminated container"
 # A pod that says nothing for long is no fault while one follows.
 _FOLLOW = urllib3.Timeout(connect=5, read=None)
 _READ = urllib3.Timeout(connect=5, read=60)
@@ -45,59 +46,56 @@ def print_logs(wanted: Wanted) -> bool:
         BrokenPipeError: nobody reads on.
     """
     api = connect(context=wanted.context)
-    pods = _pods(api, wanted.namespace or api.namespace, wanted)
-    if wanted.follow:
-        return _follow(api, pods, wanted)
+    place = wanted.namespace or api.namespace
+    pods = _pods(api, place, wanted)
+    # What has ended says no more.
+    if wanted.follow and not wanted.previous:
+
+        def read(pod: Pod, prefix: bool, seconds: int | None) -> None:
+            _print(api, pod, wanted, prefix, seconds)
+
+        return Follower(lambda: _present(api, place, wanted), read).run()
     # All of them: any() alone would stop at the first that has one.
     return any(tuple(_told(api, pod, wanted, prefix=len(pods) > 1) for pod in pods))
 
 
 def _pods(api: Api, namespace: str, wanted: Wanted) -> list[Pod]:
-    found = pods_of(api, namespace, wanted.release)
-    parts = [(pod, pod.metadata.labels.get(COMPONENT, "")) for pod in found]
-    pods = [pod for pod, part in parts if (part == _GUARD if wanted.guard else part not in _HOOKS)]
+    pods, found = _present(api, namespace, wanted), pods_of(api, namespace, wanted.release)
     if not pods and found and wanted.guard:
         why = "only one that failed stays, for a day"
         raise StartError(f"{wanted.release}: no pod of its guard in namespace {namespace}: {why}")
     if not pods:
-        raise no_such_release(api, namespace, wanted.release, components=())
+        raise no_such_release(api, namespace, wanted.release)
     return pods
 
 
-def _follow(api: Api, pods: Sequence[Pod], wanted: Wanted) -> bool:
-    ends: SimpleQueue[bool | OSError | ValueError] = SimpleQueue()
-
-    def read(pod: Pod) -> None:
-        try:
-            ends.put(_told(api, pod, wanted, prefix=len(pods) > 1))
-        except (OSError, ValueError) as exc:
-            # Of stdout: nobody reads on, as after `| head`, or it cannot encode this.
-            ends.put(exc)
-
-    for pod in pods:
-        threading.Thread(target=read, args=(pod,), daemon=True).start()
-    any_log = False
-    for _ in pods:
-        end = ends.get()
-        if isinstance(end, OSError | ValueError):
-            raise end
-        any_log |= end
-    return any_log
+def _present(api: Api, namespace: str, wanted: Wanted) -> list[Pod]:
+    parts = [(pod, pod.metadata.labels.get(COMPONENT, "")) for pod in pods_of(api, namespace, wanted.release)]
+    return [pod for pod, part in parts if (part == GUARD if wanted.guard else part not in _HOOKS)]
 
 
 def _told(api: Api, pod: Pod, wanted: Wanted, *, prefix: bool) -> bool:
     """Print a pod's log; return False, said on stderr, when it has none."""
     try:
-        _print(api, pod, wanted, prefix=prefix)
+        _print(api, pod, wanted, prefix)
     except StartError as exc:
-        print(f"edgectl: {exc}", file=sys.stderr)
+        print(f"edgectl: {_why(pod, wanted, exc)}", file=sys.stderr)
         return False
     return True
 
 
-def _print(api: Api, pod: Pod, wanted: Wanted, *, prefix: bool) -> None:
+def _why(pod: Pod, wanted: Wanted, exc: StartError) -> str:
+    if not wanted.previous or _NONE_BEFORE not in str(exc):
+        return str(exc)
+    status = serving_status(pod)
+    again = status is not None and status.restart_count > 0
+    why = "the log of the one before is gone" if again else "it has not restarted"
+    return f"{pod.metadata.name}: no container before the present one: {why}"
+
+
+def _print(api: Api, pod: Pod, wanted: Wanted, prefix: bool, seconds: int | None = None) -> None:
     container = serving(pod)
-    query = {"tailLines": str(wanted.tail)}
+    query = {"tailLines": str(wanted.tail)} if seconds is None else {"sinceSeconds": str(max(1, seconds))}
     query |= {"follow": "true"} if wanted.follow else {}
     query |= {"previous": "true"} if wanted.previous else {}
     query |= {"container": container.name} if container else {}

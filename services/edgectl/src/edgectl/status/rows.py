@@ -17,13 +17,17 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class Rollout(msgspec.Struct, frozen=True):
-    """The last revision of the release, and what a watch said last, of `version`; `present`: its pods still serve."""
+    """The last revision of the release, and what decided it: a watch, or a hook Job that failed (`by`).
+
+    `outcome` is of `version`: good, bad, undecided, or refused by a hook; `present`: its pods still serve.
+    """
 
     revision: int | None = None
     status: str = ""
     at: datetime | None = None
     version: str = ""
     outcome: str = ""
+    by: str = ""
     why: str = ""
     done: str = ""
     present: bool = False

@@ -53,7 +53,7 @@ def show(wanted: Wanted) -> bool:
     else:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
         console.print(_shown(seen, found, wanted))
-    return _healthy(found)
+    return _healthy(seen, found)
 
 
 def _again(collector: Collector, wanted: Wanted, seen: Seen, found: list[Row]) -> bool:
@@ -67,10 +67,10 @@ def _again(collector: Collector, wanted: Wanted, seen: Seen, found: list[Row]) -
                     seen, found = _look(collector)
                 except StartError as exc:
                     # What was seen last stays, with why it is old.
-                    seen.notes[:] = [str(exc)]
+                    seen.notes[:], seen.fresh = [str(exc)], False
     except KeyboardInterrupt:
         pass
-    return _healthy(found)
+    return _healthy(seen, found)
 
 
 @contextmanager
@@ -84,7 +84,9 @@ def _screen(wanted: Wanted) -> Iterator[Callable[[Seen, list[Row]], None]]:
 
 
 def _json(seen: Seen, found: list[Row]) -> str:
-    return msgspec.json.encode({"releases": found, "notes": seen.notes}).decode()
+    at = seen.at.replace(microsecond=0)
+    told = {"at": at, "healthy": _healthy(seen, found), "releases": found, "notes": seen.notes}
+    return msgspec.json.encode(told).decode()
 
 
 def _look(collector: Collector) -> tuple[Seen, list[Row]]:
@@ -96,5 +98,6 @@ def _shown(seen: Seen, found: list[Row], wanted: Wanted) -> Shown:
     return tables(found, seen.notes, datetime.now(UTC), namespaces=wanted.everywhere)
 
 
-def _healthy(found: list[Row]) -> bool:
-    return all(row.healthy for row in found)
+def _healthy(seen: Seen, found: list[Row]) -> bool:
+    """Is all well, as far as one can see now?"""
+    return seen.fresh and all(row.healthy for row in found)
