@@ -107,9 +107,12 @@ E2E ?= tests/e2e
 e2e: $(VENV)/.dev  ## the whole on a real cluster (LAB, or KUBECONFIG and REGISTRY); KEEP=1 leaves it running
 	$(BIN)/python -m pytest -q -p no:xdist -s --durations=0 --durations-min=5 $(E2E)
 
-models: $(TRAIN)/.done  ## retrain both models and write their bundles, cards and the clip
+models: $(TRAIN)/.done  ## retrain every model and write the bundles, the cards and the clip
 	$(TRAIN)/bin/python models/pump-failure/recipe.py
 	$(TRAIN)/bin/python models/belt-detector/recipe.py
+	@for script in models/*/train.py; do echo "$$script"; $(TRAIN)/bin/python $$script || exit 1; done
+	@for recipe in $$(find models -name recipe.toml | sort); do \
+	  echo "$$recipe"; $(TRAIN)/bin/edgectl model build $$recipe --force || exit 1; done
 
 lock: $(VENV)/bin/uv  ## resolve requirements/*.txt anew: versions and hashes, no index addresses
 	@for set in dev inference camera edgectl guard train; do requirements/lock.sh $$set || exit 1; done

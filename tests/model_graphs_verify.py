@@ -11,6 +11,7 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from edge_common.tensors import Array, TensorSpec
+from edgectl.bundle.session import Model
 from onnx_models import FLOAT, UINT8, Tensor, save
 
 if TYPE_CHECKING:
@@ -19,6 +20,28 @@ if TYPE_CHECKING:
 WEIGHTS = np.random.default_rng(1).standard_normal((4, 3)).astype(np.float32)
 BIAS = np.array([0.5, -0.25, 0.0], np.float32)
 MEANS = np.array([120.0, 110.0, 100.0], np.float32)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph in the place of the original."""
+
+    path: Path
+    framework: str = "onnx"
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return Model(self.path).inputs
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        return {}
+
+    def convert(self) -> onnx.ModelProto:
+        raise NotImplementedError
+
+    def predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        return Model(self.path).run(feed)
 
 
 def softmax(x: Array) -> Array:
@@ -49,18 +72,19 @@ class Linear:
         return {"probabilities": shares, "label": shares.argmax(-1)}
 
 
-def classifier(path: Path, bias: Array = BIAS) -> Path:
-    """features FP32 [N, 4] -> probabilities [N, 3], label [N]: what Linear computes, unless `bias` is another."""
+def classifier(path: Path, bias: Array = BIAS, weights: Array = WEIGHTS) -> Path:
+    """features FP32 [N, 4] -> probabilities [N, classes], label [N]: what Linear computes, unless told otherwise."""
+    classes = len(bias)
     nodes = [
         helper.make_node("Gemm", ["features", "w", "b"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
         helper.make_node("ArgMax", ["probabilities"], ["label"], axis=-1, keepdims=0),
     ]
     constants = [
-        helper.make_tensor("w", FLOAT, [4, 3], WEIGHTS.ravel().tolist()),
-        helper.make_tensor("b", FLOAT, [3], bias.tolist()),
+        helper.make_tensor("w", FLOAT, [4, classes], weights.ravel().tolist()),
+        helper.make_tensor("b", FLOAT, [classes], bias.tolist()),
     ]
-    outputs: list[Tensor] = [("probabilities", FLOAT, ["N", 3]), ("label", TensorProto.INT64, ["N"])]
+    outputs: list[Tensor] = [("probabilities", FLOAT, ["N", classes]), ("label", TensorProto.INT64, ["N"])]
     return save(path, nodes, [("features", FLOAT, ["N", 4])], outputs, constants=constants)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from go_support import GO_ENV
 from helm_support import containers, need_helm, pod_templates, run, tools
 from k3s_support import CHARTS, K3S, VERSION, Box, executable, fetched
 
@@ -29,7 +30,7 @@ esac
 
 def airgap(*args: str | Path, path: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     need_helm()
-    where = {**tools(), **env}
+    where = {**tools(), **GO_ENV, **env}
     where["PATH"] = f"{path}{os.pathsep}{where['PATH']}" if path else where["PATH"]
     command = [sys.executable, str(K3S / "airgap.py"), *map(str, args)]
     return subprocess.run(command, env=where, capture_output=True, text=True, timeout=120, check=False)

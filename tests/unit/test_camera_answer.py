@@ -252,6 +252,7 @@ def _strange_outputs(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
     return outputs, tail
 
 
+@pytest.mark.no_cover  # thousands of times lines that other tests measure
 @given(_strange_outputs())
 @settings(max_examples=400)
 def test_a_strange_reply_is_read_or_refused_and_never_raises_anything_else(
@@ -263,6 +264,7 @@ def test_a_strange_reply_is_read_or_refused_and_never_raises_anything_else(
             assert answer.box is not None and np.isfinite([answer.score, *answer.box]).all()
 
 
+@pytest.mark.no_cover  # thousands of times lines that other tests measure
 @given(st.dictionaries(st.sampled_from(list(METADATA["parameters"])), ANY_JSON), ANY_JSON)
 def test_strange_metadata_is_read_or_refused_and_never_raises_anything_else(
     parameters: dict[str, Any], shape: Any

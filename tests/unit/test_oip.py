@@ -70,6 +70,7 @@ def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
         assert got.tolist() == array.tolist() if spec.datatype == "BYTES" else got.tobytes() == array.tobytes()
 
 
+@pytest.mark.no_cover  # thousands of times lines that other tests measure
 @given(body=st.binary(max_size=200), header=st.none() | st.text(max_size=12) | st.integers(0, 300).map(str))
 def test_random_bytes(body: bytes, header: str | None) -> None:
     for decoder in (DOUBLER, BOTH, Decoder([S], [], READER), Decoder([], [], READER)):

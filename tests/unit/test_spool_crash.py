@@ -17,6 +17,9 @@ from edge_camera.spool.spool import Spool
 from edge_camera.spool.tools import read_all
 from spool_support import Crash, CrashDisk, FakeClock, drain, line, number_of
 
+# A thousand crashes in lines that other tests measure; the tracer would take as long again.
+pytestmark = pytest.mark.no_cover
+
 SINKS = ("fast", "slow")
 PRIORITY = st.sampled_from(["high", "normal", "low"])
 STEP = st.one_of(

@@ -35,6 +35,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.no_cover  # thousands of times lines that other tests measure
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_bad_bytes_anywhere_never_raise(filled: Path, data: st.DataObject) -> None:

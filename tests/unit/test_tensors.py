@@ -51,6 +51,7 @@ def spec_of(datatype: str, array: Array) -> TensorSpec:
     return TensorSpec("x", datatype, array.shape)
 
 
+@pytest.mark.no_cover  # thousands of times lines that other tests measure
 @pytest.mark.parametrize("datatype", DTYPES)
 @given(data=st.data())
 def test_binary_round_trip(datatype: str, data: st.DataObject) -> None:
@@ -59,6 +60,7 @@ def test_binary_round_trip(datatype: str, data: st.DataObject) -> None:
     assert same(from_binary(spec_of(datatype, array), list(array.shape), raw), array)
 
 
+@pytest.mark.no_cover  # thousands of times lines that other tests measure
 @pytest.mark.parametrize("datatype", sorted(DTYPES.keys() - BINARY_ONLY))
 @pytest.mark.parametrize("nested", [False, True])
 @given(data=st.data())

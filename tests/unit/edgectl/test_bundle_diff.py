@@ -158,3 +158,19 @@ def test_bad_input(linear: Path, tmp_path: Path, run: Run) -> None:
     (linear / "model.onnx").write_bytes(b"other")
     code, _, err = run("bundle", "diff", linear, linear)
     assert (code, "file.sha256: want" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        pytest.param(lambda raw: raw[:-20], "want an ONNX model, found: ", id="cut off"),
+        pytest.param(lambda _: b"", "want an ONNX model, found no operator in it", id="empty"),
+    ],
+)
+def test_a_damaged_graph_is_one_line(tmp_path: Path, run: Run, damage: Callable[[bytes], bytes], words: str) -> None:
+    good = onnx_models.linear(tmp_path / "good.onnx")
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(damage(good.read_bytes()))
+    for pair in ((good, bad), (bad, good)):
+        code, out, err = run("bundle", "diff", *pair)
+        assert (code, out, err.count("\n")) == (2, "", 1) and f"{bad}: {words}" in err

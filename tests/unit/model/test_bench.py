@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import onnx_models
+from edge_common.bundle import BundleError
+from edge_common.target import this_target
 from edgectl.bundle.create import create_bundle
+from edgectl.bundle.graph import TARGET, target_text
 from edgectl.model.bench.chart import draw
 from edgectl.model.bench.plan import Setup, setups
 from edgectl.model.bench.rows import INSIDE, SERVICE, Row, figure, label, timed
@@ -64,6 +70,18 @@ def test_bench_of_a_bare_graph_shows_a_table(tmp_path: Path, run: Run) -> None:
         pytest.param(["--cpus", "4096"], "found 4096; this process may use", id="more-than-there-are"),
         pytest.param(["--cpus", "half"], "--cpus half: want numbers such as 0.5,1,all", id="words"),
         pytest.param(["--batch", "5000"], "--batch 5000: want 1 to 4096", id="large-batch"),
+        pytest.param(
+            ["--shape", "x=0,2"], "noise: input 'x': want something to run on, found none: [0, 2]", id="empty"
+        ),
+        pytest.param(["--inputs", "EMPTY.npz"], "input 'x': want something to run on, found none: [0, 2]", id="rows"),
+        pytest.param(
+            ["--inputs", "EMPTY.npz", "--batch", "4"],
+            "want something to run on, found none: [0, 2]",
+            id="batch-of-none",
+        ),
+        pytest.param(
+            ["--shape", "x=99999999999999,2"], "--shape x: want at most 134,217,728 elements, found", id="too-large"
+        ),
         pytest.param(["--shape", "q=1"], "want one of the inputs ['x']", id="unknown-input"),
         pytest.param(["--inputs", "none.npz"], "--inputs none.npz: want an .npz", id="no-such-file"),
         pytest.param(["--service", "gateway"], "--service gateway: want http://host:port", id="no-url"),
@@ -71,6 +89,8 @@ def test_bench_of_a_bare_graph_shows_a_table(tmp_path: Path, run: Run) -> None:
     ],
 )
 def test_refused(tmp_path: Path, run: Run, options: list[str], words: str) -> None:
+    np.savez(tmp_path / "EMPTY.npz", x=np.zeros((0, 2), np.float32))
+    options = [str(tmp_path / word) if word == "EMPTY.npz" else word for word in options]
     code, out, err = run("model", "bench", onnx_models.doubler(tmp_path / "m.onnx"), "--seconds", "0.1", *options)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
@@ -106,6 +126,38 @@ def test_a_fixed_batch_is_refused(tmp_path: Path) -> None:
         ModelError, match=r"--batch 2: want an input with a free first axis, found image \[1, -1, -1, 3\]"
     ):
         target.of_batch(2)
+
+
+def test_a_large_input_that_the_graph_itself_wants(tmp_path: Path) -> None:
+    huge = onnx_models.save(
+        tmp_path / "m.onnx",
+        [onnx.helper.make_node("Relu", ["x"], ["y"])],
+        [("x", onnx_models.FLOAT, [2**16, 2**16])],
+        [("y", onnx_models.FLOAT, [2**16, 2**16])],
+    )
+    with pytest.raises(BundleError, match="input 'x': want at most 134,217,728 elements for noise"):
+        open_target(huge)
+
+
+def _laid_out(path: Path, cpu: list[str] | None = None) -> Path:
+    """The doubler as if optimised on a machine like this, or with the CPU `cpu`."""
+    target = this_target(onnxruntime.__version__)
+    if cpu is not None:
+        target = msgspec.structs.replace(target, cpu=cpu)
+    model = onnx.load_model(str(onnx_models.doubler(path)))
+    onnx.helper.set_model_props(model, {TARGET: target_text(target)})
+    onnx.save_model(model, str(path))
+    return path
+
+
+def test_a_bare_graph_that_was_laid_out_is_taken_as_it_is(tmp_path: Path, run: Run) -> None:
+    assert open_target(onnx_models.doubler(tmp_path / "any.onnx")).level == "all"
+    here, there = _laid_out(tmp_path / "here.onnx"), _laid_out(tmp_path / "there.onnx", ["sve"])
+    assert open_target(here).level == "none" == open_target(there).level
+    for command in (("bench", *QUICK), ("profile", "--runs", "2")):
+        notes = [json.loads(run("model", *command, graph, "--json")[1])["notes"] for graph in (here, there)]
+        assert not any("another machine" in note for note in notes[0])
+        assert any("there.onnx was optimised for another machine: cpu: want" in note for note in notes[1])
 
 
 def test_throughput_counts_inputs() -> None:

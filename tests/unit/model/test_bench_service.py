@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -70,6 +72,36 @@ def test_a_service_that_runs_already(tmp_path: Path, run: Run) -> None:
     finally:
         service.process.terminate()
         service.process.wait(10)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"not json", id="text"),
+        pytest.param(b"[1]", id="list"),
+        pytest.param(b'{"name": "m", "versions": 7}', id="a number"),
+        pytest.param(b'{"status": "ok"}', id="another API"),
+    ],
+)
+def test_a_server_of_another_protocol_is_one_line(tmp_path: Path, run: Run, body: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        options = ("--threads", "1", "--cpus", "all", "--seconds", "0.1", "--service", url)
+        code, out, err = run("model", "bench", onnx_models.doubler(tmp_path / "m.onnx"), *options)
+        server.shutdown()
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert f"{url}/v2/models/m: want the answer of an Open Inference Protocol server, found another: " in err
 
 
 def test_a_service_that_refuses_is_one_line(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 import model_graphs_verify as graphs
 import onnx_models
+from edge_common.manifest import Answer
+from edgectl.bundle.create import create_bundle
 from edgectl.model.compare.budget import KEYS, budget_of, passed
 from edgectl.model.errors import ModelError
 from edgectl_support import Run
@@ -84,6 +86,40 @@ def test_graphs_of_two_precisions_are_compared(run: Run, tmp_path: Path) -> None
 def test_bad_input_is_one_line(run: Run, pair: tuple[Path, Path], options: list[str], wrong: str) -> None:
     code, out, err = run("model", "compare", *pair, *options)
     assert (code, out, err.count("\n")) == (2, "", 1) and wrong in err
+
+
+def bundled(graph: Path, out: Path, labels: list[str]) -> Path:
+    one = [{"features": np.zeros((1, 4), np.float32)}]
+    answer = Answer(label="label", probabilities="probabilities")
+    facts = {"name": out.name, "version": "1.0.0", "inputs": one, "labels": labels, "answer": answer}
+    return create_bundle(graph, out, task="classification", **facts).directory  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("labels", "wrong"), [
+    pytest.param(["a", "b", "c"], None, id="same"),
+    pytest.param(["a", "c", "b"], "b: want the classes of", id="permuted"),
+])  # fmt: skip
+def test_labels_mean_the_same_in_both(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path, labels: list[str], wrong: str | None
+) -> None:
+    """Class 1 of one is class 2 of the other: an accuracy by numbers would be that of another model."""
+    a, b = bundled(pair[0], tmp_path / "x", ["a", "b", "c"]), bundled(pair[1], tmp_path / "b", labels)
+    code, out, err = run("model", "compare", a, b, *FAST)
+    if wrong is None:
+        assert (code, err) == (0, "") and "agreement" in out
+        return
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert wrong in err and "in their order, found 'b' and 'c' as class 1" in err
+
+
+@pytest.mark.parametrize("option", [("--task", "tabular"), ("--answer", "label=label"), ("--classes", "l.txt")])
+def test_bundles_are_not_told_what_they_say_themselves(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path, option: tuple[str, str]
+) -> None:
+    (tmp_path / "l.txt").write_text("a\nb\nc\n")
+    bundle = bundled(pair[0], tmp_path / "x", ["a", "b", "c"])
+    code, _, err = run("model", "compare", bundle, bundle, *(tmp_path / "l.txt" if o == "l.txt" else o for o in option))
+    assert code == 2 and f"{option[0]}: want it for a bare graph only" in err
 
 
 def test_agreement_wants_classes(run: Run, tmp_path: Path) -> None:

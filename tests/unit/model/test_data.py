@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,23 @@ def test_each_row_is_a_sample_with_its_batch_axis(tmp_path: Path) -> None:
     assert [feed["x"].tolist() for feed in found.feeds] == [[[0, 1]], [[2, 3]], [[4, 5]]]
     assert found.labels is not None and found.labels["label"].tolist() == [0, 1, 1]
     assert found.names == ["a.npz[0]", "a.npz[1]", "a.npz[2]"] and found.wide is None
+
+
+def test_noise_is_made_when_it_is_asked_for() -> None:
+    """Fifteen thousand pictures would be gigabytes; only those that are looked at are made, the same each time."""
+    tracemalloc.start()
+    found = generated(IMAGE, 15_000, 3)
+    last, other = found.feeds[-1]["image"], found.feeds[14_999]["image"]
+    assert tracemalloc.get_traced_memory()[1] < 8e6
+    tracemalloc.stop()
+    assert (last == other).all() and last.shape == (1, 97, 131, 3) and found.names[-1] == "noise 15002"
+    assert len(found.feeds[10:20]) == 10 and (found.feeds[10:20][0]["image"] == found.feeds[10]["image"]).all()
+
+
+def test_noise_has_a_colour_by_turns() -> None:
+    """Grey noise does not tell red from blue once a network takes the mean."""
+    strongest = [generated(IMAGE, 9, 0).feeds[i]["image"].mean((0, 1, 2)).argmax() for i in (0, 3, 6)]
+    assert sorted(strongest) == [0, 1, 2]
 
 
 def test_more_than_the_limit_are_taken_evenly_with_their_labels(tmp_path: Path) -> None:

@@ -27,6 +27,24 @@ def test_boxes_become_corners_of_the_class_that_the_model_knows(tmp_path: Path) 
     assert found["classes"].tolist() == [[-1], [1]]
 
 
+def test_pictures_of_one_name_in_two_folders_keep_their_boxes(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a/1.jpg"}, {"id": 2, "file_name": "b/1.jpg"}]
+    boxes = [BOX | {"image_id": 1, "bbox": [1, 1, 1, 1]}, BOX | {"image_id": 2, "bbox": [2, 2, 2, 2]}]
+    found = read_coco(coco(tmp_path / "c.json", images=images, annotations=boxes), ["a/1.jpg", "b/1.jpg"], ())
+    assert found["boxes"].tolist() == [[[1, 1, 2, 2]], [[2, 2, 4, 4]]]
+
+
+@pytest.mark.parametrize(("files", "names"), [
+    pytest.param(["a/1.jpg", "b/1.jpg"], ["1.jpg"], id="two-images-of-a-name"),
+    pytest.param(["1.jpg"], ["a/1.jpg", "b/1.jpg"], id="two-pictures-of-a-name"),
+    pytest.param(["1.jpg", "1.jpg"], ["1.jpg"], id="one-name-twice"),
+])  # fmt: skip
+def test_a_picture_that_could_be_several_is_refused(tmp_path: Path, files: list[str], names: list[str]) -> None:
+    images = [{"id": i, "file_name": file} for i, file in enumerate(files)]
+    with pytest.raises(ModelError, match=r"want one image for '.*1\.jpg', found '1\.jpg' for several"):
+        read_coco(coco(tmp_path / "c.json", images=images, annotations=[]), names, ())
+
+
 def test_without_names_classes_are_counted_in_the_order_of_ids(tmp_path: Path) -> None:
     assert read_coco(coco(tmp_path / "c.json"), ["a.jpg"], ())["classes"].tolist() == [[1]]
 

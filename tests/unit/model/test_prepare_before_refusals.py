@@ -39,6 +39,17 @@ STRETCH = {"resize": "stretch", "interpolation": "cv2-linear"}
             {"quantised": {"scale": 1, "zero_point": 200}}, "INT8", NCHW, "zero_point: want -128 to 127", id="zero"
         ),
         pytest.param({"mean": [1, 2]}, "FP32", NCHW, "input.mean: want one number, or one per channel", id="mean"),
+        pytest.param(
+            {"std": [1e-300]},
+            "FP32",
+            NCHW,
+            "input.std: want numbers that FP32 computes with, up to 3.4e+38,",
+            id="tiny-std",
+        ),
+        pytest.param(
+            {"mean": [1e300]}, "FP16", NCHW, "input.std: want numbers that FP32 computes with", id="huge-mean"
+        ),
+        pytest.param({"quantised": {"scale": 1e-300}}, "INT8", NCHW, "input.quantised.scale: want numbers", id="scale"),
         pytest.param({"std": [1, 2, 3, 4]}, "FP32", NCHW, "input.std: want one number, or one per", id="std"),
         pytest.param(
             {"resize": "crop", "short_side": 29}, "FP32", NCHW, "short_side: want at least 30", id="short-side"
@@ -58,6 +69,8 @@ def test_what_does_not_fit_the_model(keys: dict[str, object], datatype: str, sha
     ("keys", "datatype", "said"),
     [
         pytest.param({"mean": [1, 2, 3]}, "FP32", "input.mean: want one number, or one per column of", id="columns"),
+        pytest.param({"std": [1e-300]}, "FP32", "input.std: want numbers that FP32 computes with", id="tiny-std"),
+        pytest.param({"mean": [1e39]}, "FP32", "input.mean: want numbers that FP32 computes with", id="huge-mean"),
         pytest.param({}, "INT32", 'input.kind: want "tensor" for FP32 or FP64', id="type"),
     ],
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import onnx_models
 from edgectl.model.errors import ModelError
 from edgectl.model.profile.report import bar, by_operator
-from edgectl.model.profile.trace import Layer, profile_of
+from edgectl.model.profile.trace import Layer, profile_of, read_events
 from edgectl_support import Run
 from model_graphs_cost import convolution
 
@@ -104,3 +104,14 @@ def test_table_says_what_is_left_out(tmp_path: Path, run: Run) -> None:
     code, out, _ = run("model", "profile", convolution(tmp_path / "m.onnx"), "--shape", "x=1,3,8,8", "--top", "1")
     assert code == 0
     assert all(words in out for words in ["by operator", "by layer", "more", "outside of operators", "1 thread"])
+
+
+def test_too_many_events_say_what_to_give() -> None:
+    with pytest.raises(ModelError, match="give a smaller input by --shape or --inputs"):
+        profile_of([], 2)
+
+
+def test_a_profile_that_a_full_disk_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text('[{"name": "model_run", "ts"')
+    with pytest.raises(ModelError, match="cannot be written: no space left on device; make room for temporary files"):
+        read_events(tmp_path / "trace.json")

@@ -14,6 +14,7 @@ import pytest
 
 import model_graphs_quantise as graphs
 import onnx_models
+from edge_common.manifest import Answer
 from edge_common.tensors import Array
 from edgectl.bundle.graph import read_graph
 from edgectl.bundle.session import Model
@@ -159,6 +160,45 @@ def test_labels_that_are_names(tmp_path: Path) -> None:
     assert result.measure == "accuracy" and result.baseline is not None and result.baseline > 0.5
 
 
+def test_few_inputs_measure_what_they_calibrated(tmp_path: Path) -> None:
+    x, _ = graphs.quadrants(20, 2)
+    few, _ = quantised(graphs.cnn(tmp_path / "cnn.onnx"), Plan(max_drop=1), _feeds(x[:19]))
+    assert any("on the 19 inputs that calibrated" in note for note in few.notes) and few.samples == 19
+    enough, _ = quantised(tmp_path / "cnn.onnx", Plan(max_drop=1), _feeds(x))
+    assert not any("that calibrated" in note for note in enough.notes) and enough.samples == 10
+
+
+def test_large_answers_are_measured_on_fewer_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, truth = graphs.quadrants(60, 2)
+    # Each answer is four float32.
+    monkeypatch.setattr("edgectl.model.quantise.run.MAX_ANSWER_BYTES", 7 * 16 + 1)
+    plan = Plan(max_drop=1)
+    result, _ = quantised(graphs.cnn(tmp_path / "cnn.onnx"), plan, _feeds(x), labels={"label": truth})
+    assert result.samples == 7 and "answers are large: the drop was measured on 7 of 30 samples" in result.notes
+
+
+def test_every_half_has_both_classes(tmp_path: Path) -> None:
+    """Two anomalies among sixty: drawn blindly, both are in one half for many an order."""
+    x, _ = graphs.quadrants(60, 2)
+    model = graphs.cnn(tmp_path / "cnn.onnx")
+    for places in ([0, 1], [20, 40], [58, 59]):
+        label = np.isin(np.arange(60), places).astype(np.int64)
+        plan = Plan(max_drop=1, answer=Answer(score="probabilities"))
+        result, _ = quantised(model, plan, _feeds(x), labels={"label": label})
+        assert result.measure == "ROC AUC" and 0 <= (result.baseline or -1) <= 1
+
+
+def _of_one_class(tmp_path: Path) -> tuple[Path, Mapping[str, Any]]:
+    data = _save(tmp_path / "d.npz", x=graphs.quadrants(24, 2)[0], labels=np.zeros(24, np.int64))
+    return graphs.cnn(tmp_path / "m.onnx"), {"--calibration": data, "--answer": "score=probabilities"}
+
+
+def _not_finite(tmp_path: Path) -> tuple[Path, Mapping[str, Any]]:
+    x = graphs.quadrants(24, 2)[0]
+    x[7, 0, 0, 0] = np.nan
+    return graphs.cnn(tmp_path / "m.onnx"), {"--calibration": _save(tmp_path / "d.npz", x=x)}
+
+
 def _eight_bits(tmp_path: Path) -> tuple[Path, Mapping[str, Any]]:
     return onnx_models.quantised(tmp_path / "m.onnx"), {}
 
@@ -211,6 +251,8 @@ BAD: list[Any] = [
     pytest.param(_float64, "found float64; convert the model with --dtype float32", id="float64"),
     pytest.param(_no_layer, "dynamic quantisation wants layers (MatMul, Gemm or LSTM)", id="no layer"),
     pytest.param(_text, "want an ONNX model, found", id="no model"),
+    pytest.param(_of_one_class, "labels: ROC AUC: want both classes among the 12 samples", id="one class"),
+    pytest.param(_not_finite, "sample d.npz[7]: input 'x': want finite numbers, found nan (1 of 128)", id="not finite"),
     pytest.param(_unlabelled, "--measure accuracy: want labels", id="no labels"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ import onnx_models
 from edge_common.tensors import Array, TensorSpec
 from edgectl.model.errors import ModelError
 from edgectl.model.quantise.layers import STATIC, layers, named, with_joints
-from edgectl.model.quantise.picked import MIN_SPLIT, split
+from edgectl.model.quantise.picked import MIN_SPLIT, Finite, split
 from edgectl.model.quantise.plan import Layer, Measure, Plan
-from edgectl.model.quantise.search import fewest
+from edgectl.model.quantise.search import fewest, sensitivities
 from edgectl.model.quantise.trial import Trial
 from edgectl.model.quantise.yardstick import Yardstick, yardstick
 
@@ -128,17 +129,17 @@ def test_how_much_worse(
     wanted: Answers, got: Answers, labels: Mapping[str, Array] | None, measure: Measure, chosen: str, drop: float
 ) -> None:
     by = _by(wanted, labels, (), measure)
-    assert by.measure == chosen and by.drop(got) == pytest.approx(drop) and by.drop(wanted) == 0
+    assert by.measure == chosen and by.worse(got).drop == pytest.approx(drop) and by.worse(wanted).drop == 0
 
 
 def test_a_box_that_moved_is_compared_with_itself() -> None:
-    moved = _by(_boxes(0, 50)).error([_boxes(51, 0)[0]])
+    moved = _by(_boxes(0, 50)).worse([_boxes(51, 0)[0]]).error
     assert moved == pytest.approx(np.sqrt(2 / (10**2 * 2 + 50**2 + 60**2 + 10**2)), rel=0.1)
 
 
 def test_some_of_the_samples_alone() -> None:
     by = _by(SHARES, LABELS)
-    assert by.at([0, 1]).drop(FLIPPED[:2]) == 0.5 and by.at([1, 2]).drop(FLIPPED[1:3]) == 0
+    assert by.at([0, 1]).worse(FLIPPED[:2]).drop == 0.5 and by.at([1, 2]).worse(FLIPPED[1:3]).drop == 0
     assert (by.baseline(), by.at([3]).baseline()) == (0.75, 0.0)
 
 
@@ -148,13 +149,78 @@ BAD: list[Any] = [
     pytest.param({"label": NAMES}, ("no", "maybe"), "auto", "labels: .*found 'yes'", id="unknown name"),
     pytest.param({"label": np.array([0, 1, 0, 7])}, (), "auto", "labels: .*found '7'", id="unknown number"),
     pytest.param(None, (), "accuracy", "--measure accuracy: want labels", id="none"),
+    pytest.param(
+        {"mask": np.full((4, 2, 2), -1)}, (), "auto", "labels: mean IoU: want pixels of a class", id="ignored"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("labels", "classes", "measure", "text"), BAD)
 def test_labels_that_do_not_match(labels: Any, classes: Sequence[str], measure: Measure, text: str) -> None:
     with pytest.raises(ModelError, match=text):
-        _by(SHARES, labels, classes, measure)
+        _by(_one(*[MASK] * 4) if labels and "mask" in labels else SHARES, labels, classes, measure)
+
+
+def _anomalies(*labels: int) -> Yardstick:
+    """Scores 0, 1, 2, ... of as many samples, an anomaly where the label is 1."""
+    answers: Answers = [{"score": np.array([float(i)])} for i in range(len(labels))]
+    return _by(answers, {"label": np.array(labels)})
+
+
+def test_scores_of_one_class_cannot_be_measured() -> None:
+    with pytest.raises(ModelError, match=r"labels: ROC AUC: want both classes among the 2 samples.*or --measure error"):
+        _anomalies(0, 0)
+
+
+def test_layers_are_ordered_by_error_where_the_metric_is_none_on_so_few() -> None:
+    """Of a hundred samples fifty order the layers: they may all be of one class."""
+    by = _anomalies(*[0, 1] * 50)
+    feeds = [{"x": np.array([i])} for i in range(100)]
+    found = _ordered(by, feeds)
+    assert all(each.drop == np.inf for each in found)
+    assert [each.layer.name for each in found] == ["much", "more", "little"]
+
+
+def _ordered(by: Yardstick, feeds: Any) -> list[Any]:
+    amounts = {"little": 1.01, "much": 9.0, "more": 2.0}
+
+    def build(chosen: Any) -> onnx.ModelProto:
+        (name,) = chosen
+        nodes = [
+            helper.make_node("Cast", ["x"], ["f"], to=onnx_models.FLOAT),
+            helper.make_node("Mul", ["f", "k"], ["score"]),
+        ]
+        k = helper.make_tensor("k", onnx_models.FLOAT, [1], [amounts[name]])
+        graph = helper.make_graph(
+            nodes,
+            "g",
+            [helper.make_tensor_value_info("x", onnx.TensorProto.INT64, [1])],
+            [helper.make_tensor_value_info("score", onnx_models.FLOAT, [1])],
+            [k],
+        )
+        return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+
+    return sensitivities(build, [Layer(name, "Mul", 1) for name in amounts], feeds, by)
+
+
+def test_no_answer_is_kept() -> None:
+    """Answers that are made one after the other, as a trial does, are gone after the next one or two."""
+    by = yardstick([{"y": np.zeros(1)}] * 300, _specs([{"y": np.zeros(1)}]), None, Plan())
+    alive = weakref.WeakSet()  # type: ignore[var-annotated]
+    most = 0
+
+    class Answer(dict):  # type: ignore[type-arg]
+        __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def answers() -> Any:
+        nonlocal most
+        for _ in range(300):
+            answer = Answer(y=np.ones(1))
+            alive.add(answer)
+            most = max(most, len(alive))
+            yield answer
+
+    assert by.worse(answers()).error == 1.0 and most <= 3
 
 
 def test_numbers_have_no_agreement() -> None:
@@ -191,3 +257,23 @@ def test_calibration_and_measurement_do_not_share_inputs(count: int) -> None:
     assert {*fit.indexes} | {*held.indexes} == {*range(count)}
     assert ({*fit.indexes} & {*held.indexes} == set()) == (count >= MIN_SPLIT or not count)
     assert [feed["x"][0] for feed in held[1:3]] == [*held.indexes][1:3]
+
+
+@given(st.lists(st.sampled_from(["cat", "dog", "owl"]), min_size=MIN_SPLIT, max_size=60))
+def test_each_half_has_half_of_every_class(classes: list[str]) -> None:
+    feeds = [{"x": np.array([i])} for i in range(len(classes))]
+    halves = split(feeds, classes)
+    assert sorted(index for half in halves for index in half.indexes) == [*range(len(classes))]
+    for name in {*classes}:
+        fit, held = (sum(classes[index] == name for index in half.indexes) for half in halves)
+        assert abs(fit - held) <= 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_named(bad: float) -> None:
+    feeds = Finite([{"x": np.ones(3)}, {"x": np.array([1.0, bad, 2.0])}], ["a.npz", "b.npz"])
+    assert feeds[0]["x"][0] == 1
+    with pytest.raises(ModelError, match=f"sample b.npz: input 'x': want finite numbers, found {bad} .1 of 3."):
+        feeds[1]
+    with pytest.raises(ModelError, match=r"sample b.npz"):
+        feeds[1:][0]

@@ -77,7 +77,9 @@ def test_json_has_every_figure(run: Run, original: Path, inputs: Path, tmp_path:
     assert code == 1 and facts["holds"] is False and len(facts["passed"]) == 3
     assert facts["inputs"] == {"origin": str(inputs), "used": 30, "found": 60}
     assert facts["metrics"][0]["original"] == 1.0 and facts["agreement"]["of"] == 30
-    assert facts["bounds"] == {"max_difference": 0.001, "min_agreement": 0.999, "max_drop": 0.005}
+    assert facts["bounds"] == {
+        "max_difference": 0.001, "min_agreement": 0.999, "max_drop": 0.005, "max_relative": 0.001
+    }  # fmt: skip
     assert [each["labels_differ"] for each in facts["worst"]] == [1.0] * 5
 
 
@@ -86,16 +88,40 @@ def test_worst_samples_are_saved(run: Run, original: Path, inputs: Path, tmp_pat
     folder = tmp_path / "worst"
     assert run("model", "verify", original, wrong, "--inputs", inputs, "--worst", folder)[0] == 1
     files = sorted(folder.iterdir())
-    assert len(files) == 5 and files[0].name.startswith("0-in-")
+    assert len(files) == 6 and files[0].name.startswith("0-in-")
+    assert [each["labels_differ"] for each in json.loads((folder / "worst.json").read_text())] == [1.0] * 5
     saved = np.load(files[0])
     assert saved["original.label"] != saved["out.label"] and saved["in.features"].shape == (1, 4)
     code, _, err = run("model", "verify", original, wrong, "--inputs", inputs, "--worst", folder)
     assert (code, err) == (
         2,
-        f"edgectl: --worst {folder}: want a new folder, found something there; --force replaces it\n",
+        f"edgectl: --worst {folder}: want a new name to write to, found something there; --force replaces it\n",
     )
     assert run("model", "verify", original, wrong, "--worst", folder, "--force")[0] == 1
+    assert len(list(folder.glob("*-in-*"))) == 0 and len(list(folder.glob("*-noise-*"))) == 5
     assert len(list(tmp_path.glob(".*"))) == 0
+
+
+def test_inputs_are_not_replaced_by_the_worst_of_them(run: Run, original: Path, inputs: Path, tmp_path: Path) -> None:
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    inputs.rename(keep / "in.npz")
+    code, _, err = run("model", "verify", original, original, "--inputs", keep, "--worst", keep, "--force")
+    assert code == 2 and "want a directory that edgectl wrote" in err
+    (keep / "worst.json").write_text("[]")
+    code, _, err = run("model", "verify", original, original, "--inputs", keep, "--worst", keep, "--force")
+    assert code == 2 and f"--worst {keep}: want a place beside what is read, found {keep} there" in err
+    assert sorted(path.name for path in keep.iterdir()) == ["in.npz", "worst.json"]
+
+
+def test_nothing_is_recorded_where_nothing_was_compared(run: Run, tmp_path: Path) -> None:
+    path = graphs.logarithm(tmp_path / "m.onnx")
+    np.savez(tmp_path / "in.npz", x=np.full(3, -1, np.float32))
+    one = [{"x": np.ones(1, np.float32)}]
+    bundle = create_bundle(path, tmp_path / "net", name="net", version="1.0.0", inputs=one).directory
+    was = (bundle / "golden" / "000.npz").read_bytes()
+    code, _, err = run("model", "verify", path, bundle, "--inputs", tmp_path / "in.npz", "--golden", 2)
+    assert code == 1 and "found NaN or infinity only" in err and (bundle / "golden" / "000.npz").read_bytes() == was
 
 
 def test_worst_pictures_are_saved_as_png(run: Run, tmp_path: Path) -> None:
@@ -204,6 +230,20 @@ def test_an_interrupted_run_leaves_nothing(
 
 def test_flags_have_the_words_of_the_manifest_and_of_convert() -> None:
     assert get_args(flags.Task) == get_args(Task) and get_args(flags.Framework) == get_args(Framework)
+
+
+@pytest.mark.parametrize("key", ["score", "mask", "probabilities"])
+def test_text_is_no_number(run: Run, tmp_path: Path, key: str) -> None:
+    path = onnx_models.echo(tmp_path / "m.onnx")
+    code, _, err = run("model", "verify", path, path, "--answer", f"{key}=said")
+    assert code == 2 and f"--answer {key}: want an output of numbers, found text in 'said'" in err
+
+
+@pytest.mark.parametrize(("bound", "code"), [("0.001", 1), ("0.1", 0)])
+def test_the_relative_error_has_a_bound_of_its_own(run: Run, tmp_path: Path, bound: str, code: int) -> None:
+    right, other = graphs.anomaly(tmp_path / "a.onnx", 1e-4), graphs.anomaly(tmp_path / "b.onnx", 1.05e-4)
+    found, out, err = run("model", "verify", right, other, "--max-relative", bound)
+    assert found == code and f"at most {bound}" in out and "0.05" in out and ("--max-relative" in err) is (code == 1)
 
 
 def test_help_shows_examples(run: Run) -> None:

@@ -26,9 +26,15 @@ def this_target(onnxruntime: str) -> Target:
 
 def check_target(bundle: Bundle, onnxruntime: str) -> None:
     """Raise BundleError when the bundle's graph was optimised for another machine or ONNX Runtime than is here."""
-    want = bundle.target
-    if want is None:
-        return
+    if bundle.target is not None and (difference := unlike(bundle.target, onnxruntime)):
+        raise BundleError(
+            f"{bundle.directory / MANIFEST}: file.target.{difference}; "
+            "deploy the portable bundle here, or one optimised on a machine like this"
+        )
+
+
+def unlike(want: Target, onnxruntime: str) -> str:
+    """Return in what this machine, or its ONNX Runtime, is not as `want`; "" where it is."""
     here = this_target(onnxruntime)
     lacks, more = sorted({*want.cpu} - {*here.cpu}), sorted({*here.cpu} - {*want.cpu})
     for key, wanted, found in (
@@ -37,10 +43,8 @@ def check_target(bundle: Bundle, onnxruntime: str) -> None:
         ("cpu", _cpu_with(lacks, more), _cpu_with(more, lacks)),
     ):
         if wanted != found:
-            raise BundleError(
-                f"{bundle.directory / MANIFEST}: file.target.{key}: want {wanted}, which the graph was optimised for, "
-                f"found {found}; deploy the portable bundle here, or one optimised on a machine like this"
-            )
+            return f"{key}: want {wanted}, which the graph was optimised for, found {found}"
+    return ""
 
 
 def _cpu_with(flags: list[str], missing: list[str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import signal
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +16,20 @@ Commands = Mapping[str, tuple[str, str]]
 
 
 def lazy_group(commands: Commands) -> type[typer.core.TyperGroup]:
-    """Return the class of a group that knows `commands` by name and imports one when it is asked for."""
+    """Return the class of a group that knows `commands` by name and imports one when it is asked for.
+
+    Ctrl-C in one that does not end so by itself is a line on stderr and exit code 130.
+    """
 
     class LazyGroup(typer.core.TyperGroup):
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                # typer says nothing, and a shell prompt alone does not tell that something was left undone.
+                print("edgectl: interrupted before it was done", file=sys.stderr)
+                raise typer.Exit(128 + signal.SIGINT) from None
+
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
             return list(commands)
 

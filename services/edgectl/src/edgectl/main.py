@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version as installed
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_common.errors import StartError
 from edgectl.lazy import lazy_group
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 BAD_INPUT = 2
 _COMMANDS = {
@@ -38,9 +46,31 @@ def _root(
 
 
 def main() -> None:
-    """Run; a StartError is one line on stderr and exit code 2."""
+    """Run; a StartError is one line on stderr and exit code 2, SIGTERM clears up as Ctrl-C does and is 143."""
+    with _ended_in_order():
+        try:
+            app()
+        except StartError as exc:
+            print(f"edgectl: {exc}", file=sys.stderr)
+            raise SystemExit(BAD_INPUT) from None
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Make SIGTERM leave by SystemExit: files half written, children and cgroups are cleared away first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
-        app()
-    except StartError as exc:
-        print(f"edgectl: {exc}", file=sys.stderr)
-        raise SystemExit(BAD_INPUT) from None
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminated(number: int, _: FrameType | None) -> None:
+    # `timeout` sends it twice, the second time to its group: that one must not end the clearing up.
+    signal.signal(number, signal.SIG_IGN)
+    # Not print(), which this may have interrupted.
+    os.write(sys.stderr.fileno(), b"edgectl: terminated before it was done\n")
+    raise SystemExit(128 + number)

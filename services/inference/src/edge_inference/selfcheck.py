@@ -30,7 +30,7 @@ class CheckFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked; times in ms and memory in MB. `p50_ms` is None where no run was like a real one."""
+    """What was checked; times in ms and memory in MB (10^6). `p50_ms` is None where no run was like a real one."""
 
     samples: int
     p50_ms: float | None
@@ -118,9 +118,9 @@ def _quantile(values: Sequence[float], share: float) -> float:
 
 
 def resident_mb() -> float:
-    """Resident memory of this process in MB, 0 where /proc does not tell."""
+    """Resident memory of this process in MB (10^6 bytes, as in a bundle's budget), 0 where /proc does not tell."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), 0.0)
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmRSS:")), 0.0)

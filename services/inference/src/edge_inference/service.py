@@ -18,7 +18,7 @@ from edge_inference.drift import Drift
 from edge_inference.gate import Gate
 from edge_inference.memory import give_back, memory_limit
 from edge_inference.metrics import Recorder
-from edge_inference.settings import MIB, Settings
+from edge_inference.settings import Settings
 
 if TYPE_CHECKING:
     from edge_inference.plane import Plane
@@ -174,7 +174,7 @@ class Service:
             "cpu_limit_cores": lambda: limit.cores,
             "memory_limit_bytes": lambda: float(memory),
             "budget_seconds": lambda: (budget.p95_ms or 0.0) / 1000,
-            "memory_budget_bytes": lambda: (budget.memory_mb or 0.0) * MIB,
+            "memory_budget_bytes": lambda: (budget.memory_mb or 0.0) * 1e6,
         }
 
 

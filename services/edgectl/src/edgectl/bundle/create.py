@@ -37,6 +37,7 @@ from edge_common.tensors import Array
 from edge_common.tomlfile import ConfigError, typed
 from edgectl.bundle.graph import target_in
 from edgectl.bundle.session import Model
+from edgectl.deferred import deferred
 
 MODEL, LABELS, GOLDEN = "model.onnx", "labels.txt", "golden"
 
@@ -167,12 +168,18 @@ def _record(graph: Model, path: Path, feed: Mapping[str, Array], golden: GoldenS
 def _install(aside: Path, out: Path) -> None:
     """Move `aside` to `out` in one step when there is nothing; else file by file, model.toml last.
 
-    A reader in between finds the old model.toml, whose hash does not fit the new graph, and refuses.
+    A reader in between finds the old model.toml, whose hash does not fit the new graph, and refuses. Ctrl-C waits until
+    all are in place.
     """
     aside.chmod(0o755)
     if not out.exists():
         aside.rename(out)
         return
+    with deferred():
+        _exchange(aside, out)
+
+
+def _exchange(aside: Path, out: Path) -> None:
     (out / GOLDEN).mkdir(exist_ok=True)
     fresh = {path.relative_to(aside) for path in aside.rglob("*") if path.is_file()}
     for path in sorted(fresh, key=lambda p: (p.name == MANIFEST, p)):

@@ -57,7 +57,8 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _sizes(a: int, b: int) -> tuple[str, str]:
-    return f"{a / 1000:,.1f} kB", f"{b / 1000:,.1f} kB ({(b - a) / a:+.1%})"
+    # An empty file has no graph in it, and is refused before; what grew from nothing has no share.
+    return f"{a / 1000:,.1f} kB", f"{b / 1000:,.1f} kB" + (f" ({(b - a) / a:+.1%})" if a else "")
 
 
 def _graph(graph: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

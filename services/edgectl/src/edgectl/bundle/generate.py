@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edge_common.bundle import BundleError, Image
 from edge_common.tensors import DTYPES, Array, TensorSpec
+from edgectl.bundle.options import MAX_ELEMENTS
 
 # Height and width for an image input that takes any: small, and unequal so that a swap shows.
 _IMAGE_SIDES = (120, 160)
@@ -30,6 +32,9 @@ def generate(
         if not known[name].accepts(shape):
             raise BundleError(f"--shape {name}: want {list(known[name].shape)} (-1 is any), found {list(shape)}")
     settled = {spec.name: tuple(shapes.get(spec.name) or _default(spec, image)) for spec in inputs}
+    for name, shape in settled.items():
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise BundleError(f"input '{name}': want at most {MAX_ELEMENTS:,} elements for noise, found {list(shape)}")
     rng = np.random.default_rng(seed)
     return [{spec.name: _noise(rng, spec, settled[spec.name]) for spec in inputs} for _ in range(count)]
 

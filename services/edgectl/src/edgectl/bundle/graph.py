@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from edge_common.bundle import BundleError, Target
+from edge_common.target import unlike
+from edgectl.model.errors import ModelError
+from edgectl.model.graphs import elements, graphs_in, read_model
 
 # The key of a graph's metadata that says, as JSON, which machine it was optimised for.
 TARGET = "edge.target"
 _QUANTISED = ("DequantizeLinear", "QLinear", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QGemm", "QAttention")
 _TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
-# Graphs nest in If, Loop and Scan; a file that nests deeper than this is damaged or hostile.
-_MAX_DEPTH = 32
 
 
 def target_text(target: Target) -> str:
@@ -33,13 +34,31 @@ def target_in(path: Path) -> Target | None:
     """
     import msgspec
 
-    for entry in _loaded(path).metadata_props:
+    for entry in read_model(path, weights=False).metadata_props:
         if entry.key == TARGET:
             try:
                 return msgspec.json.decode(entry.value, type=Target)
             except msgspec.MsgspecError as exc:
                 raise BundleError(f"{path}: metadata {TARGET}: want a target as edgectl writes it: {exc}") from None
     return None
+
+
+def load_level(path: Path) -> str:
+    """Return ONNX Runtime's optimisation for loading the graph in the file `path`, as `edgectl.model.cost` names it.
+
+    It is none for a graph that was optimised for a machine already, as edge-inference takes it; raises as target_in.
+    """
+    return "all" if target_in(path) is None else "none"
+
+
+def made_elsewhere(path: Path) -> str:
+    """Return a line when the graph in the file `path` was optimised for another machine than this, else ""."""
+    from importlib.metadata import version
+
+    target = target_in(path)
+    if target is None or not (difference := unlike(target, version("onnxruntime"))):
+        return ""
+    return f"{path} was optimised for another machine: {difference}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +75,12 @@ class Graph:
 
 
 def read_graph(path: Path) -> Graph:
-    """Return what the file at `path` holds; raise BundleError when it is not an ONNX model."""
-    model = _loaded(path)
-    graphs = list(_graphs(path, model.graph, 0))
+    """Return what the file at `path` holds; raise ModelError when it is not an ONNX model."""
+    model = read_model(path, weights=False)
+    try:
+        graphs = list(graphs_in(model.graph))
+    except ModelError as exc:
+        raise ModelError(f"{path}: {exc}") from None
     graphs_and_functions = [*graphs, *model.functions]
     nodes = [node for graph in graphs_and_functions for node in graph.node]
     tensors = [tensor for graph in graphs for tensor in graph.initializer] + [*_constants(nodes)]
@@ -67,31 +89,10 @@ def read_graph(path: Path) -> Graph:
         opsets={entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
         producer=" ".join(filter(None, (model.producer_name, model.producer_version))),
         operators=dict(sorted(Counter(map(_name, nodes)).items(), key=lambda item: (-item[1], item[0]))),
-        parameters=sum(_elements(tensor) for tensor in tensors),
+        parameters=sum(elements(tensor) for tensor in tensors),
         tree_nodes=sum(_tree_nodes(node) for node in nodes),
         quantised=_quantised(nodes, tensors),
     )
-
-
-def _loaded(path: Path) -> Any:
-    # Imported here: `--help` and completion must not wait for it.
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    try:
-        return onnx.load_model(str(path), load_external_data=False)
-    except (DecodeError, OSError, ValueError) as exc:
-        raise BundleError(f"{path}: want an ONNX model, found: {exc}") from None
-
-
-def _graphs(path: Path, graph: Any, depth: int) -> Iterator[Any]:
-    if depth > _MAX_DEPTH:
-        raise BundleError(f"{path}: want graphs nested at most {_MAX_DEPTH} deep, found more")
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _graphs(path, inner, depth + 1)
 
 
 def _name(node: Any) -> str:
@@ -102,13 +103,6 @@ def _constants(nodes: list[Any]) -> Iterator[Any]:
     for node in nodes:
         if node.op_type == "Constant":
             yield from (attribute.t for attribute in node.attribute if attribute.HasField("t"))
-
-
-def _elements(tensor: Any) -> int:
-    count = 1
-    for extent in tensor.dims:
-        count *= extent
-    return count
 
 
 def _tree_nodes(node: Any) -> int:
@@ -123,5 +117,5 @@ def _quantised(nodes: list[Any], tensors: list[Any]) -> str:
 
     if any(node.op_type.startswith(_QUANTISED) for node in nodes):
         return "int8"
-    halves = sum(_elements(t) for t in tensors if t.data_type in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16))
-    return "float16" if halves > sum(map(_elements, tensors)) / 2 else "no"
+    halves = sum(elements(t) for t in tensors if t.data_type in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16))
+    return "float16" if halves > sum(map(elements, tensors)) / 2 else "no"

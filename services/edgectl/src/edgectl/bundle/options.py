@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from edge_common.tomlfile import read_bytes
 
 # One file of it, unpacked: five hundred frames of 640x480.
 MAX_REFERENCE_BYTES = 512 * 1024 * 1024
+# Of one input: 80 pictures of 640x480, float32; numpy makes noise of it in twice the bytes.
+MAX_ELEMENTS = 2**27
 _MAX_LABELS_BYTES = 1024 * 1024
 
 
@@ -37,6 +40,8 @@ def shapes_of(pairs: Sequence[str]) -> dict[str, list[int]]:
             raise BundleError(f"--shape {name}: want whole numbers such as 1,480,640,3, found {text!r}") from None
         if min(shapes[name]) < 0:
             raise BundleError(f"--shape {name}: want no negative extent, found {text!r}")
+        if math.prod(max(1, extent) for extent in shapes[name]) > MAX_ELEMENTS:
+            raise BundleError(f"--shape {name}: want at most {MAX_ELEMENTS:,} elements, found {text!r}")
     return shapes
 
 

@@ -139,7 +139,7 @@ def _write(contents: Contents, output: Path, force: bool) -> None:
     from edgectl.model.aside import written
 
     carried = contents.carried()
-    with written(output, force) as aside:
+    with written(output, force, "file") as aside:
         with bar("fetching, kB", sum(blob.size for blob, image in carried.values() if image.store.far([blob]))) as tick:
             for blob, image in carried.values():
                 image.store.fetch([blob], tick)

@@ -75,7 +75,7 @@ def _made(sources: Sources, bundle: Bundle, runtime: str, registry: str, output:
     from edgectl.model.aside import written
 
     name = str(reference(f"{registry.rstrip('/')}/edge-model-{bundle.name}:{bundle.version.replace('+', '_')}"))
-    with written(output, force) as aside:
+    with written(output, force, "directory", reads=[bundle.directory]) as aside:
         image = sources.image(runtime)
         with _bar(image) as tick:
             return make(bundle, image, name, aside, tick)

@@ -1,8 +1,8 @@
 """The process that measures: one ONNX Runtime session of its own, driven by lines of JSON on stdin.
 
 It answers each line with one: {"load": {...}} -> {"load_ms", "pss"}, {"run": {...}} -> {"ns"}, {"profile": {}} ->
-{"trace"}; {"error"} says in one line why not. It ends when stdin does, so it never outlives the process that started
-it. `edgectl.model.costproc` is the other side.
+{"trace"}; {"error"} says in one line why not. It ends when stdin does, and in the middle of a run when the process that
+started it is killed. `edgectl.model.costproc` is the other side.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ MAX_RUNS = 1_000_000
 _WARM_UP_RUNS, _WARM_UP_S = 3, 2.0
 # The feed was written by the process that started this one; read_npz still wants a bound.
 _MAX_FEED_BYTES = 2**31
+# linux/prctl.h
+_PR_SET_PDEATHSIG = 1
 LEVELS = {
     "none": "ORT_DISABLE_ALL",
     "basic": "ORT_ENABLE_BASIC",
@@ -130,8 +132,20 @@ def _answer(child: Child, order: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def _die_with_parent() -> None:
+    """Have the kernel end this process with the one that started it: a run of minutes would go on for nobody.
+
+    One that has ended before this call has closed stdin too.
+    """
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Answer line by line until stdin ends."""
+    _die_with_parent()
     # Before the import: it would report its use to its maker.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     child = Child()

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from edgectl.model.costchild import LEVELS, MAX_RUNS
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import filling_scratch, scratch
 
 if TYPE_CHECKING:
     from edge_common.tensors import Array
@@ -103,7 +104,9 @@ def process(model: Path, limit_s: float = RUN_LIMIT_S) -> Iterator[Measured]:
     A session of its own keeps the terminal's Ctrl-C away from it; `with` ends it then too.
     """
     command = [sys.executable, "-P", "-m", "edgectl.model.costchild"]
-    with tempfile.TemporaryFile() as errors:
+    with filling_scratch():
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - closed below; what follows is not about temporary files
+    with said as errors:
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0, start_new_session=True
         )
@@ -119,13 +122,14 @@ def process(model: Path, limit_s: float = RUN_LIMIT_S) -> Iterator[Measured]:
 
 @contextmanager
 def feed_file(feed: Mapping[str, Array]) -> Iterator[Path]:
-    """Yield an .npz of the feed that the children read."""
+    """Yield an .npz of the feed that the children read; ModelError where there is no room for it."""
     import numpy as np
 
     plain = {name: array.astype(np.str_) if array.dtype.kind == "O" else array for name, array in feed.items()}
-    with tempfile.TemporaryDirectory(prefix="edgectl-") as folder:
-        path = Path(folder) / "feed.npz"
-        np.savez(path, allow_pickle=False, **plain)
+    with scratch() as folder:
+        path = folder / "feed.npz"
+        with filling_scratch():
+            np.savez(path, allow_pickle=False, **plain)
         yield path
 
 

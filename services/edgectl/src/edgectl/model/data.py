@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_common.bundle import Image
 from edge_common.tensors import Array, TensorSpec
-from edgectl.bundle.generate import generate
 from edgectl.model.errors import ModelError
 
 # Enough to tell 99 % of agreement from 98 %; a framework that takes 50 ms a sample is done within a minute.
 MAX_SAMPLES = 1000
-# Heights and widths of generated pictures where the graph takes any: small, unequal so that a swap shows, and odd.
-_SIDES = ((120, 160), (160, 120), (97, 131))
 
 Feed = Mapping[str, Array]
 
@@ -26,7 +22,7 @@ class Dataset:
     `labels` (what is true, name -> array whose first axis is the samples; text as object arrays) is None where nothing
     is known. `wide` has the feeds as the file holds them where it has more digits than the inputs take, else None.
     `total` is how many samples there were to choose from, `origin` where, `noise` whether they were made up. Feeds of
-    pictures are read when they are asked for.
+    pictures are read when they are asked for, and noise is made then.
     """
 
     feeds: Sequence[Feed]
@@ -67,13 +63,10 @@ def read_feeds(path: Path, inputs: Sequence[TensorSpec], limit: int = MAX_SAMPLE
 
 def generated(inputs: Sequence[TensorSpec], count: int, seed: int) -> Dataset:
     """Return `count` samples of seeded noise; pictures of free size come in several sizes, other free extents are 1."""
-    picture = next((spec for spec in inputs if takes_pictures(spec)), None)
-    image = Image(input=picture.name) if picture else None
-    feeds = [
-        generate(inputs, 1, seed + i, _sides(picture, i) if picture else {}, image)[0] for i in range(count)
-    ]  # fmt: skip
-    names = [f"noise {seed + i}" for i in range(count)]
-    return Dataset(feeds, names, count, origin=f"noise, seed {seed}", noise=True)
+    from edgectl.model.data_noise import Noise
+
+    names = [f"noise {number}" for number in range(seed, seed + count)]
+    return Dataset(Noise(tuple(inputs), seed, range(count)), names, count, origin=f"noise, seed {seed}", noise=True)
 
 
 def takes_pictures(spec: TensorSpec) -> bool:
@@ -84,8 +77,3 @@ def takes_pictures(spec: TensorSpec) -> bool:
 def spaced(total: int, limit: int) -> list[int]:
     """Return at most `limit` indexes evenly spaced in range(total), as files are often sorted by class."""
     return list(range(total)) if total <= limit else [i * total // limit for i in range(limit)]
-
-
-def _sides(spec: TensorSpec, index: int) -> dict[str, tuple[int, ...]]:
-    sides = (1, *_SIDES[index % len(_SIDES)], 3)
-    return {spec.name: tuple(side if want < 0 else want for want, side in zip(spec.shape, sides, strict=True))}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -47,11 +47,11 @@ def read_coco(path: Path, names: Sequence[str], classes: Sequence[str]) -> dict[
     Rows that a picture does not need are -1; crowds are left out.
 
     Raises:
-        ModelError: no such file, a picture that is not in it, or a category that `classes` lacks.
+        ModelError: no such file, a picture that is not in it or could be several, or a category that `classes` lacks.
     """
     coco = _read(path)
     index = _indexes(path, coco.categories, classes)
-    images = {PurePosixPath(image.file_name).name: image.id for image in coco.images}
+    places = _places(path, coco.images, names)
     rows: dict[int, list[tuple[int, tuple[float, ...]]]] = defaultdict(list)
     for each in coco.annotations:
         if each.category_id not in index:
@@ -59,12 +59,40 @@ def read_coco(path: Path, names: Sequence[str], classes: Sequence[str]) -> dict[
         if not each.iscrowd:
             x, y, w, h = each.bbox
             rows[each.image_id].append((index[each.category_id], (x, y, x + w, y + h)))
+    return _padded([rows[place] for place in places])
+
+
+def _places(path: Path, images: Sequence[_Image], names: Sequence[str]) -> list[int]:
+    """Return the id of each picture in `names`: by its whole name, else by its file's where that is one picture's.
+
+    Data sets have 000001.jpg in every folder, and others name no folder at all.
+    """
+    whole, files = _by(str, images), _by(_file, images)
+    ours = Counter(map(_file, names))
     found = []
     for name in names:
-        if (file := PurePosixPath(name).name) not in images:
+        file = _file(name)
+        ids = whole.get(name) or files.get(file)
+        if not ids:
             raise ModelError(f"--labels {path}: want every picture among its images, found no {file!r}")
-        found.append(rows[images[file]])
-    return _padded(found)
+        if len(ids) > 1 or (name not in whole and ours[file] > 1):
+            raise ModelError(
+                f"--labels {path}: want one image for {name!r}, found {file!r} for several; "
+                "give each its file_name as the folder has it"
+            )
+        found.append(ids[0])
+    return found
+
+
+def _file(name: str) -> str:
+    return PurePosixPath(name).name
+
+
+def _by(key: Callable[[str], str], images: Sequence[_Image]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for image in images:
+        found[key(image.file_name)].append(image.id)
+    return found
 
 
 def _read(path: Path) -> _Coco:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,14 @@ OPSET, IR_VERSION = 18, 10
 BATCH = "N"
 # protobuf's own limit of one message.
 MAX_GRAPH_BYTES = 2**31 - 1
+# Domains that every ONNX Runtime of any build and CPU has; "ai.onnx" is the standard's other name for "".
+STANDARD = frozenset(("", "ai.onnx", "ai.onnx.ml"))
+# Graphs nest in If, Loop and Scan; one that nests deeper than this is damaged or hostile.
+MAX_DEPTH = 32
 
 
-def read_model(path: Path) -> onnx.ModelProto:
-    """Return the graph in the file `path`, with its external data.
+def read_model(path: Path, weights: bool = True) -> onnx.ModelProto:
+    """Return the graph in the file `path`; without `weights`, what lies in a file beside it is left there.
 
     Raises:
         ModelError: no file there, or no ONNX model in it.
@@ -30,12 +36,50 @@ def read_model(path: Path) -> onnx.ModelProto:
     if not path.is_file():
         raise ModelError(f"{path}: want an .onnx file, found {'a directory' if path.is_dir() else 'nothing there'}")
     try:
-        model = onnx.load_model(str(path))
+        model = onnx.load_model(str(path), load_external_data=weights)
     except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as exc:
-        raise ModelError(f"{path}: want an ONNX model, found: {str(exc).splitlines()[0]}") from None
+        raise ModelError(f"{path}: want an ONNX model, found: {str(exc).partition(chr(10))[0]}") from None
     if not model.graph.node:
         raise ModelError(f"{path}: want an ONNX model, found no operator in it")
     return model
+
+
+def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """Yield the graphs in a node's attributes: branches and loop bodies."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def graphs_in(graph: onnx.GraphProto, depth: int = 0) -> Iterator[onnx.GraphProto]:
+    """Yield `graph` and every one inside its nodes; raise ModelError where they nest deeper than MAX_DEPTH."""
+    if depth > MAX_DEPTH:
+        raise ModelError(f"want graphs nested at most {MAX_DEPTH} deep, found more")
+    yield graph
+    for node in graph.node:
+        for inner in inner_graphs(node):
+            yield from graphs_in(inner, depth + 1)
+
+
+def nodes_in(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield every node of `graph`, those of the graphs inside its nodes too."""
+    for each in graphs_in(graph):
+        yield from each.node
+
+
+def foreign(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Yield the nodes that are neither standard ONNX nor functions of `model`."""
+    own = {(function.domain, function.name) for function in model.functions}
+    functions = (node for function in model.functions for node in function.node)
+    for node in (*nodes_in(model.graph), *functions):
+        if node.domain not in STANDARD and (node.domain, node.op_type) not in own:
+            yield node
+
+
+def elements(tensor: onnx.TensorProto) -> int:
+    """Return how many numbers a constant tensor has."""
+    return math.prod(tensor.dims)
 
 
 def write_model(model: onnx.ModelProto, path: Path) -> None:

@@ -79,15 +79,14 @@ def _golden_shapes(bundle: Bundle) -> dict[str, Sequence[int]]:
 
 
 def _of_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    import onnx
-
     from edgectl.bundle.graph import read_graph
     from edgectl.bundle.inspect import graph_facts
     from edgectl.model.cost import size_of
+    from edgectl.model.graphs import read_model
     from edgectl.model.inspect_layers import layers_of
 
     found = graph_facts(read_graph(path))
-    model = onnx.load_model(str(path), load_external_data=False)
+    model = read_model(path, weights=False)
     inputs, outputs = _tensors(_free_inputs(model.graph)), _tensors(model.graph.output)
     _check_shapes(shapes, inputs)
     tensors = sorted(model.graph.initializer, key=lambda tensor: -_bytes(tensor))

@@ -54,7 +54,7 @@ def bench(
     plan = setups(threads, cpus, batch)
     target = open_target(path, inputs, shape or [])
     if output is not None:
-        refuse_existing(output, force)
+        refuse_existing(output, force, "directory", [path, inputs])
     report = measure(target, plan, Ways(through_service, service), seconds)
     # Shown before it is written: a full disk must not cost the figures.
     show(report.facts(), report.tables(), as_json)
@@ -70,7 +70,7 @@ def _write(report: Report, output: Path, force: bool) -> None:
     from edgectl.model.aside import written
     from edgectl.model.bench.chart import NoMatplotlib, draw
 
-    with written(output, force) as folder:
+    with written(output, force, "directory") as folder:
         folder.mkdir()
         (folder / "bench.json").write_bytes(orjson.dumps(report.facts(), option=orjson.OPT_INDENT_2) + b"\n")
         try:

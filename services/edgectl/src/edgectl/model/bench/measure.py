@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from edgectl.bundle.graph import made_elsewhere
 from edgectl.model.bench.cgroup import Place, find, why_not
 from edgectl.model.bench.inside import inside
 from edgectl.model.bench.machine import busy, machine
@@ -20,9 +18,6 @@ from edgectl.model.bench.target import Target
 from edgectl.model.bench.wire import Client
 from edgectl.model.report import progress
 
-if TYPE_CHECKING:
-    from types import FrameType
-
 
 @dataclass(frozen=True, slots=True)
 class Ways:
@@ -33,19 +28,18 @@ class Ways:
 
 
 def measure(target: Target, plan: Sequence[Setup], ways: Ways, seconds: float) -> Report:
-    """Measure every setup of `plan`, `seconds` each; call it in the main thread.
+    """Measure every setup of `plan`, `seconds` each.
 
     Raises:
         ModelError: the graph, the input or the service refuses.
     """
     batched = {batch: target.of_batch(batch) if batch else target for batch in {setup.batch for setup in plan}}
-    notes = [line for line in (busy(), _strange(target, ways.url)) if line]
+    notes = [line for line in (made_elsewhere(target.bundle.model_path), busy(), _strange(target, ways.url)) if line]
     place = find()
     if any(setup.cpus for setup in plan) and (reason := why_not(place)):
         place, plan = None, _without_limits(plan)
         notes.append(reason)
-    with _ended_in_order():
-        rows = list(_rows(batched, plan, place, ways, seconds))
+    rows = list(_rows(batched, plan, place, ways, seconds))
     return Report(target, machine(), seconds, rows, notes)
 
 
@@ -77,20 +71,3 @@ def _strange(target: Target, url: str | None) -> str:
         served = client.version()
     wanted = target.bundle.version
     return "" if served == wanted else f"{url} serves version {served}, and {wanted} is measured in process"
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Make SIGTERM end this as Ctrl-C does: cgroups and children are cleared away first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)

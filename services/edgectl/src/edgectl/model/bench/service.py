@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_common.errors import StartError
@@ -18,6 +16,7 @@ from edgectl.model.bench.rows import SERVICE, Row, timed
 from edgectl.model.bench.target import Target
 from edgectl.model.bench.wire import Client, body_of
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import scratch
 
 if TYPE_CHECKING:
     from edgectl.demo.processes import Child
@@ -82,8 +81,8 @@ def _started(target: Target, setup: Setup, group: Group | None, body_bytes: int)
 
     taken: set[int] = set()
     ports = pick(0, taken, print), pick(0, taken, print)  # any: there is nothing to say
-    with tempfile.TemporaryDirectory(prefix="edgectl-bench-") as folder:
-        children = Children(Path(folder))
+    with scratch() as folder:
+        children = Children(folder)
         try:
             child = children.start("edge-inference", _command(target, setup, group, ports, body_bytes))
             yield _Started(child, ports[0], _wait_ready(child, ports[0]))

@@ -21,17 +21,13 @@ _COLOURS = 3
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`feed` maps input name -> array; `source` says in words where it is from."""
+    """`feed` maps input name -> array; `source` says in words where it is from, `level` how to load the graph."""
 
     bundle: Bundle
     inputs: tuple[TensorSpec, ...]
     feed: Mapping[str, Array]
     source: str
-
-    @property
-    def level(self) -> str:
-        """ONNX Runtime's optimisation at load: none for a graph that was optimised for this very target."""
-        return "none" if self.bundle.target is not None else "all"
+    level: str = "all"
 
     @property
     def batch(self) -> int:
@@ -53,7 +49,7 @@ class Target:
             raise ModelError(
                 f"--batch {batch}: want an input with a free first axis, found {shapes}; leave --batch out"
             )
-        taken = {name: np.arange(batch) % max(1, array.shape[0]) for name, array in self.feed.items() if name in free}
+        taken = {name: np.arange(batch) % array.shape[0] for name, array in self.feed.items() if name in free}
         return replace(self, feed={n: a[taken[n]] if n in taken else a for n, a in self.feed.items()})
 
     def shapes(self) -> dict[str, str]:
@@ -72,12 +68,14 @@ def open_target(path: Path, inputs: Path | None = None, shapes: Sequence[str] = 
     """
     from edge_common.bundle import read_bundle
     from edge_common.golden import load_golden
+    from edgectl.bundle.graph import load_level
     from edgectl.bundle.options import read_feed
     from edgectl.bundle.session import Model
 
     bundle = read_bundle(path)
     bundle.check_hash()
-    graph = Model(bundle.model_path, optimised=bundle.target is not None)
+    level = load_level(bundle.model_path)
+    graph = Model(bundle.model_path, optimised=level == "none")
     feed: Mapping[str, Array]
     if inputs is not None:
         feed, source = read_feed(inputs), f"--inputs {inputs}"
@@ -86,7 +84,14 @@ def open_target(path: Path, inputs: Path | None = None, shapes: Sequence[str] = 
     else:
         feed, source = _noise(graph.inputs, shapes, bundle.image), "noise"
     graph.check(feed, source)
-    return Target(bundle, graph.inputs, feed, source)
+    _refuse_empty(feed, source)
+    return Target(bundle, graph.inputs, feed, source, level)
+
+
+def _refuse_empty(feed: Mapping[str, Array], source: str) -> None:
+    for name, array in feed.items():
+        if not array.size:
+            raise ModelError(f"{source}: input '{name}': want something to run on, found none: {list(array.shape)}")
 
 
 def _noise(inputs: Sequence[TensorSpec], shapes: Sequence[str], image: Image | None) -> Mapping[str, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgectl.model.errors import ModelError
 
@@ -56,10 +56,16 @@ class Client:
 
     def version(self) -> str:
         """Return the version that is served; raise ModelError when the model is not there or not ready."""
-        import orjson
+        import msgspec
 
-        found = orjson.loads(self._call("GET", f"/v2/models/{self._name}"))
-        return ", ".join(found.get("versions", [])) or "unknown"
+        path = f"/v2/models/{self._name}"
+        try:
+            found = msgspec.json.decode(self._call("GET", path), type=_served())
+        except msgspec.MsgspecError as exc:
+            raise ModelError(
+                f"{self._url}{path}: want the answer of an Open Inference Protocol server, found another: {exc}"
+            ) from None
+        return ", ".join(found.versions) or "unknown"
 
     def times(self, body: bytes, json_bytes: int, seconds: float, least: int) -> Sequence[int]:
         """Return the nanoseconds from request to answer of every call of `seconds`, at least `least`."""
@@ -87,6 +93,13 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
+
+
+def _served() -> Any:
+    """Return the type of what such a server says of a model, as far as it counts here."""
+    import msgspec
+
+    return msgspec.defstruct("Served", [("name", str), ("versions", list[str], ())])
 
 
 def _reason(exc: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 from edgectl.model.errors import ModelError
+from edgectl.model.verify.bounds import fraction
 
 # Key -> whether it is a floor. `accuracy` is the metric of the task, whatever its name.
 KEYS: Mapping[str, bool] = {
@@ -35,7 +36,7 @@ def _number(key: str, text: str) -> float:
     if key not in KEYS:
         raise ModelError(f"--budget: want key=number with one of {', '.join(KEYS)}, found {key!r:.60}")
     try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        value = fraction(text)
     except ValueError:
         raise ModelError(f"--budget {key}: want a number, found {text!r:.60}") from None
     if not (isfinite(value) and value >= 0):

@@ -53,11 +53,7 @@ def compare(
     from edgectl.model.verify.target import target_of
 
     bounds = budget_of(budget)
-    # What a bundle says of itself, these options do not say again.
-    first, second = (
-        target_of(path, None, (), None) if path.is_dir() else target_of(path, task, answer or [], classes)
-        for path in (a, b)
-    )
+    first, second = (target_of(path, task, answer or [], classes) for path in (a, b))
     dataset = dataset_of(second if first.bundle is None and second.bundle else first, inputs, labels, samples, seed)
     found = compared(first, second, dataset, bounds, threads, seconds)
     show(found.facts(), tables(found), as_json)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgectl.bundle.graph import target_in
+from edgectl.bundle.graph import load_level
 from edgectl.model.compare.budget import passed
 from edgectl.model.cost import Cost, cost_of, pair
 from edgectl.model.data import Dataset
 from edgectl.model.data_npz import narrowed
+from edgectl.model.errors import ModelError
 from edgectl.model.verify.bounds import bounds_for
 from edgectl.model.verify.run import verify
 from edgectl.model.verify.target import Target
@@ -87,8 +88,9 @@ def compare(
     What outputs mean is said by the bundle among them, by A where both or none is one.
 
     Raises:
-        StartError: inputs or outputs of other names, or a budget for what cannot be measured here.
+        StartError: inputs, outputs or labels of other names, or a budget for what cannot be measured here.
     """
+    _same_labels(a, b)
     said = b if a.bundle is None and b.bundle is not None else a
     bounds = bounds_for(said.task)
     verdict = verify(AsOriginal(a), b.path, dataset, bounds, said.answer, said.task, said.labels)
@@ -98,6 +100,18 @@ def compare(
     left, right = (_figures(cost) for cost in costs)
     names = (_name(a), _name(b))
     return Comparison(names, left | ours, right | theirs, verdict, budget)
+
+
+def _same_labels(a: Target, b: Target) -> None:
+    """Raise ModelError where class 0 of one is another class than class 0 of the other: numbers would not tell."""
+    if not (a.labels and b.labels) or a.labels == b.labels:
+        return
+    i = next((i for i, pair in enumerate(zip(a.labels, b.labels, strict=False)) if len(set(pair)) > 1), None)
+    found = f"{len(a.labels)} and {len(b.labels)}" if i is None else f"{a.labels[i]!r} and {b.labels[i]!r} as class {i}"
+    raise ModelError(
+        f"{b.path.parent}: want the classes of {a.path.parent} in their order, found {found}; "
+        "verify each against its own original"
+    )
 
 
 _NOTHING = Cost(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -125,7 +139,7 @@ def _costs(a: Target, b: Target, dataset: Dataset, threads: int, seconds: float)
     """Measure both in turns where one feed and one level suit them, else one after the other."""
     feeds = [narrowed(dataset.feeds[0], each.model.inputs) for each in (a, b)]
     # A graph that was optimised for this machine is run as it is.
-    levels = ["none" if target_in(each.path) else "all" for each in (a, b)]
+    levels = [load_level(each.path) for each in (a, b)]
     alike = all(feeds[0][name].dtype == feeds[1][name].dtype for name in feeds[0])
     if alike and levels[0] == levels[1]:
         return pair(a.path, b.path, feeds[0], threads=threads, seconds=seconds, level=levels[0])

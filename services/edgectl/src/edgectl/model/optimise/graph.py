@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from edgectl.model.errors import ModelError
+from edgectl.model.graphs import foreign, nodes_in, read_model, write_model
 
 if TYPE_CHECKING:
     import onnx
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from edge_common.manifest import Target
 
 Level = Literal["portable", "target"]
-# What every ONNX Runtime of any build and CPU has; "ai.onnx" is the standard's other name for "".
-STANDARD = frozenset(("", "ai.onnx", "ai.onnx.ml"))
 
 
 def save_optimised(source: Path, out: Path, level: Level) -> None:
@@ -24,9 +24,8 @@ def save_optimised(source: Path, out: Path, level: Level) -> None:
 
     Raises:
         ModelError: ONNX Runtime refuses the graph, or it has operators that are not portable although it shall be.
+        OSError: no room for it.
     """
-    from edgectl.model.graphs import read_model, write_model
-
     _save(source, out, "BASIC" if level == "portable" else "ALL")
     model = read_model(out)
     if level == "portable":
@@ -39,18 +38,7 @@ def save_optimised(source: Path, out: Path, level: Level) -> None:
 
 def operators(path: Path) -> int:
     """Return how many nodes the graph in the file `path` has."""
-    from edgectl.model.graphs import read_model
-
-    return sum(1 for _ in nodes(read_model(path).graph))
-
-
-def nodes(graph: onnx.GraphProto) -> Iterator[Any]:
-    """Yield every node of `graph`, those of the graphs inside its nodes too."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from nodes(inner)
+    return sum(1 for _ in nodes_in(read_model(path, weights=False).graph))
 
 
 def _save(source: Path, out: Path, level: str) -> None:
@@ -70,16 +58,18 @@ def _save(source: Path, out: Path, level: str) -> None:
     try:
         ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except ort_faults(state) as exc:
+        # "Protobuf serialization failed" is all that it says of a full disk.
+        if shutil.disk_usage(out.parent).free < source.stat().st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
         raise ModelError(f"{source}: ONNX Runtime {ort.__version__} cannot load it: {ort_reason(exc)}") from None
 
 
 def _refuse_foreign(source: Path, model: onnx.ModelProto) -> None:
     """onnx's checker passes operators that only ONNX Runtime has, so each node's domain is looked at here."""
-    foreign = next((node for node in nodes(model.graph) if node.domain not in STANDARD), None)
-    if foreign is not None:
+    if (alien := next(foreign(model), None)) is not None:
         raise ModelError(
-            f"{source}: a portable graph wants standard operators only, found {foreign.domain}.{foreign.op_type} "
-            f"('{foreign.name}'); start from the graph before it was optimised or quantised, or use --level target"
+            f"{source}: a portable graph wants standard operators only, found {alien.domain}.{alien.op_type} "
+            f"('{alien.name}'); start from the graph before it was optimised or quantised, or use --level target"
         )
 
 
@@ -97,7 +87,7 @@ def _name_target(model: onnx.ModelProto) -> None:
 
 def _only_used_opsets(model: onnx.ModelProto) -> None:
     """ONNX Runtime writes down every domain it knows; another runtime might refuse one it never heard of."""
-    used = {"", *(node.domain for node in nodes(model.graph))}
+    used = {"", *(node.domain for node in nodes_in(model.graph))}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)

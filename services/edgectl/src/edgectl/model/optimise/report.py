@@ -29,10 +29,16 @@ def tables(facts: Mapping[str, Any]) -> Iterator[RenderableType]:
         before, after = facts["before"][key], facts["after"][key]
         table.add_row(name, form.format(before), form.format(after), _change(before, after))
     yield table
-    yield f"answers differ by at most {facts['max_difference']:.3g} on {facts['samples']} {facts['sampled']}"
+    yield f"answers differ by at most {facts['max_difference']:.3g} on {_samples(facts['samples'], facts['sampled'])}"
     if target := facts["target"]:
         yield f"only for {target['machine']}, ONNX Runtime {target['onnxruntime']}, CPU {', '.join(target['cpu'])}"
     yield escape(f"written to {facts['output']}")
+
+
+def _samples(count: int, kind: str) -> str:
+    if kind == "noise":
+        return f"{count} inputs of noise" if count != 1 else "1 input of noise"
+    return f"{count} {kind if count != 1 else kind.removesuffix('s')}"
 
 
 def _change(before: float, after: float) -> str:

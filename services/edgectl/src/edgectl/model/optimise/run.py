@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,13 @@ from edge_common.bundle import Bundle, read_bundle
 from edgectl.bundle.check import check_bundle
 from edgectl.bundle.graph import target_in
 from edgectl.bundle.session import Model
-from edgectl.model.aside import written
+from edgectl.model.aside import Kind, written
 from edgectl.model.data import Feed
 from edgectl.model.errors import ModelError
 from edgectl.model.optimise.bundled import copy_with_graph
 from edgectl.model.optimise.graph import Level, operators, save_optimised
 from edgectl.model.optimise.samples import answers, first_difference, furthest, samples_of
+from edgectl.model.scratch import filling_scratch, scratch
 
 if TYPE_CHECKING:
     from edgectl.model.cost import Cost
@@ -57,9 +57,14 @@ def optimise(
             f"{model}: want a graph for any machine, found one optimised for {made_for.machine} and ONNX Runtime "
             f"{made_for.onnxruntime}; give the graph that it was made from"
         )
-    with written(out, force) as place, tempfile.TemporaryDirectory(prefix="edgectl-optimise-") as aside:
-        graph = Path(aside) / "graph.onnx"
-        save_optimised(source.model_path, graph, level)
+    kind: Kind = "file" if source.sha256 is None else "directory"
+    with (
+        written(out, force, kind, reads=[model, inputs]) as place,
+        scratch() as aside,
+    ):
+        graph = aside / "graph.onnx"
+        with filling_scratch():
+            save_optimised(source.model_path, graph, level)
         _place(source, graph, place)
         compared = _compared(source, graph, level, inputs, rounds)
     return {"model": str(model), "output": str(out), "level": level} | compared

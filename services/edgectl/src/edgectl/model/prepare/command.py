@@ -48,7 +48,7 @@ def prepare(
     declared = _declared(declaration, options)
     names = _labels(labels, declared) if labels else []
     own = read_model(model)
-    with written(output, force) as path:
+    with written(output, force, "file", reads=[model, declaration, labels]) as path:
         whole = _prepared(own, model, declared, declaration, names)
         write_model(whole, path)
     facts = facts_of(own, whole, model, output)

@@ -9,9 +9,7 @@ import onnx
 from onnx import compose, helper, shape_inference
 
 from edgectl.model.errors import ModelError
-
-# Standard ONNX: any other domain needs a runtime that was built with it.
-_STANDARD = ("", "ai.onnx", "ai.onnx.ml")
+from edgectl.model.graphs import foreign, inner_graphs
 
 
 def joined(first: onnx.ModelProto, second: onnx.ModelProto, links: Mapping[str, str]) -> onnx.ModelProto:
@@ -88,23 +86,10 @@ def _read(node: onnx.NodeProto) -> Iterator[str]:
         yield from (value.name for value in inner.output)
 
 
-def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs in a node's attributes."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
 def refuse_foreign(model: onnx.ModelProto) -> None:
     """Raise ModelError that names an operator which is not of standard ONNX and not a function in the model."""
-    own = {(function.domain, function.name) for function in model.functions}
-    nodes = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    while nodes:
-        node = nodes.pop(0)
-        if node.domain not in _STANDARD and (node.domain, node.op_type) not in own:
-            raise ModelError(
-                f"want standard ONNX operators only, which every ONNX Runtime has, found {node.domain}.{node.op_type} "
-                f"in '{node.name}'; prepare the graph before it is optimised for one target"
-            )
-        nodes += [child for inner in inner_graphs(node) for child in inner.node]
+    if (node := next(foreign(model), None)) is not None:
+        raise ModelError(
+            f"want standard ONNX operators only, which every ONNX Runtime has, found {node.domain}.{node.op_type} "
+            f"in '{node.name}'; prepare the graph before it is optimised for one target"
+        )

@@ -46,7 +46,7 @@ def profile(
     from edgectl.model.profile.trace import profile_of
 
     if trace is not None:
-        refuse_existing(trace, force)
+        refuse_existing(trace, force, "file", [path, inputs])
     target = open_target(path, inputs, shape or [])
     events = events_of(target, runs, threads)
     found = facts(profile_of(events, WARM_UP), target, threads)
@@ -61,7 +61,7 @@ def _write(events: Sequence[Event], name: str, trace: Path, force: bool) -> None
     from edgectl.model.aside import written
     from edgectl.model.profile.trace import for_viewers
 
-    with written(trace, force) as path:
+    with written(trace, force, "file") as path:
         path.write_bytes(orjson.dumps(for_viewers(events, name)))
 
 

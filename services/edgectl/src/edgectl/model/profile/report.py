@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from edgectl.bundle.graph import made_elsewhere
 from edgectl.model.bench.rows import figure
 from edgectl.model.bench.target import Target
 from edgectl.model.profile.trace import Layer, Profile
@@ -28,6 +29,7 @@ def facts(profile: Profile, target: Target, threads: int) -> dict[str, Any]:
         "inputs": target.shapes(),
         "inputs_from": target.source,
         "threads": threads,
+        "notes": [note for note in (made_elsewhere(target.bundle.model_path),) if note],
         "runs": profile.runs,
         "run_ms": profile.run_ms,
         "operators_ms": profile.operators_ms,
@@ -62,6 +64,7 @@ def tables(found: Mapping[str, Any], top: int) -> Iterator[RenderableType]:
     )
     yield from (_operators(found, top), _layers(found, top))
     outside = found["run_ms"] - found["operators_ms"]
+    yield from (escape(f"note: {note}") for note in found["notes"])
     yield f"outside of operators: {figure(max(0.0, outside))} ms of a run, {max(0.0, outside) / found['run_ms']:.1%}"
 
 

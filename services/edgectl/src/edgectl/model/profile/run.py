@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from edgectl.model.bench.target import Target
 from edgectl.model.costproc import feed_file, process
 from edgectl.model.profile.trace import Event, read_events
+from edgectl.model.scratch import scratch
 
 # The first run allocates what the others reuse.
 WARM_UP = 2
@@ -24,10 +23,10 @@ def events_of(target: Target, runs: int, threads: int) -> Sequence[Event]:
     """
     model = target.bundle.model_path
     with (
-        tempfile.TemporaryDirectory(prefix="edgectl-") as folder,
+        scratch() as folder,
         feed_file(target.feed) as feed,
         process(model) as child,
     ):
-        child.load(feed, threads, target.level, trace=str(Path(folder) / "profile"))
+        child.load(feed, threads, target.level, trace=str(folder / "profile"))
         child.run(MAX_SECONDS, least=WARM_UP + 1, most=WARM_UP + runs)
         return read_events(child.profile())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import filling_scratch
 
 Event = Mapping[str, Any]
 
@@ -44,14 +47,19 @@ class Profile:
 
 
 def read_events(path: Path) -> list[Event]:
-    """Return the events of the file that ONNX Runtime wrote; raise ModelError when it is too large."""
+    """Return the events of the temporary file that ONNX Runtime wrote; raise ModelError when it is too large or cut."""
     import orjson
 
     if path.stat().st_size > MAX_TRACE_BYTES:
         raise ModelError(
             f"{path}: want a profile under 1 GiB, found {path.stat().st_size / 2**30:.1f} GiB; fewer --runs"
         )
-    events: list[Event] = orjson.loads(path.read_bytes())
+    try:
+        events: list[Event] = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        # ONNX Runtime says nothing of a full disk.
+        with filling_scratch():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
     return events
 
 
@@ -59,7 +67,10 @@ def profile_of(events: Sequence[Event], warm_up: int) -> Profile:
     """Return the means of all runs but the first `warm_up`; raise ModelError where no run is left."""
     runs = sorted((event for event in events if event["name"] == _RUN), key=lambda event: event["ts"])[warm_up:]
     if not runs:
-        raise ModelError("the profile holds no run: ONNX Runtime stops at a million events; profile a smaller --batch")
+        raise ModelError(
+            "the profile holds no run: ONNX Runtime stops at a million events; "
+            "give a smaller input by --shape or --inputs"
+        )
     nodes = [e for e in events if e["cat"] == "Node" and e["name"].endswith(_KERNEL) and e["ts"] >= runs[0]["ts"]]
     spent: defaultdict[tuple[str, str], float] = defaultdict(float)
     first: dict[tuple[str, str], Event] = {}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgectl.model.data import Feed
-from edgectl.model.errors import ModelError
 from edgectl.model.quantise.calibrate import OPERATORS, ranges
 from edgectl.model.quantise.layers import DYNAMIC, with_joints
 from edgectl.model.quantise.plan import Plan
-from edgectl.model.quantise.source import Ready, line_of, quiet
+from edgectl.model.quantise.source import Ready, quantiser
+from edgectl.model.scratch import scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -30,11 +29,8 @@ def builder(path: Path, ready: Ready, plan: Plan, calibration: Sequence[Feed]) -
     build = {"static": _static, "dynamic": _dynamic, "fp16": _half}[ready.method](path, ready, plan, calibration)
 
     def built(chosen: Collection[str]) -> onnx.ModelProto:
-        try:
-            with quiet():
-                return build(chosen)
-        except Exception as exc:  # noqa: BLE001 - the quantiser's own, of any kind, about a graph that others made
-            raise ModelError(f"{path}: the {ready.method} quantiser refuses it: {line_of(exc)}") from None
+        with quantiser(f"{path}: the {ready.method} quantiser refuses it"):
+            return build(chosen)
 
     return built
 
@@ -70,8 +66,8 @@ def _dynamic(path: Path, ready: Ready, plan: Plan, calibration: Sequence[Feed]) 
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     def build(chosen: Collection[str]) -> onnx.ModelProto:
-        with tempfile.TemporaryDirectory(prefix="edgectl-quantise-") as aside:
-            out = Path(aside) / "out.onnx"
+        with scratch() as aside:
+            out = aside / "out.onnx"
             quantize_dynamic(
                 _copy(ready.model),
                 str(out),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgectl.model.data import Feed, spaced
-from edgectl.model.errors import ModelError
 from edgectl.model.quantise.layers import ACTIVATIONS, JOINTS, STATIC
-from edgectl.model.quantise.source import line_of, quiet
+from edgectl.model.quantise.source import quantiser
 from edgectl.model.report import progress
+from edgectl.model.scratch import scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -32,22 +31,14 @@ def ranges(path: Path, model: onnx.ModelProto, feeds: Sequence[Feed], how: Calib
     import onnx
 
     picked = spaced(len(feeds), MAX_CALIBRATION)
-    with tempfile.TemporaryDirectory(prefix="edgectl-calibrate-") as aside, progress() as bar:
-        file = Path(aside) / "model.onnx"
+    with progress() as bar, quantiser(f"{path}: cannot be calibrated"), scratch() as aside:
+        file = aside / "model.onnx"
         onnx.save_model(model, str(file))
-        try:
-            with quiet():
-                calibrator = _calibrator(file, how)
-            for index in bar.track(picked, description="calibrating"):
-                # One at a time: the calibrator keeps every tensor of all feeds of a call in memory.
-                with quiet():
-                    calibrator.collect_data(_Once(feeds[index]))
-            with quiet():
-                return calibrator.compute_data()
-        except ModelError:
-            raise
-        except Exception as exc:  # noqa: BLE001 - ONNX Runtime's and the calibrator's, of any kind
-            raise ModelError(f"{path}: cannot be calibrated: {line_of(exc)}") from None
+        calibrator = _calibrator(file, how)
+        for index in bar.track(picked, description="calibrating"):
+            # One at a time: the calibrator keeps every tensor of all feeds of a call in memory.
+            calibrator.collect_data(_Once(feeds[index]))
+        return calibrator.compute_data()
 
 
 def _calibrator(file: Path, how: Calibrate) -> Any:

@@ -82,6 +82,7 @@ def quantise(
     written, 1 when no way holds the bound or the result is both slower and larger, 2 for bad input.
     """
     from edgectl.bundle.options import answer_of, read_labels
+    from edgectl.model.aside import vacant
     from edgectl.model.quantise.plan import Plan
     from edgectl.model.quantise.report import tables
     from edgectl.model.quantise.run import quantise as run
@@ -97,10 +98,18 @@ def quantise(
         full_range=full_range,
         seconds=seconds,
     )
+    # Sooner than after the work, as the run would say it.
+    vacant(output, force, "file", reads=[model, calibration, labels, classes])
     data = _data(model, calibration, labels, plan.labels)
     result = run(
-        model, output, plan, data.feeds if data else (), labels=data.labels if data else None, force=force
-    )  # fmt: skip
+        model,
+        output,
+        plan,
+        data.feeds if data else (),
+        labels=data.labels if data else None,
+        names=data.names if data else (),
+        force=force,
+    )
     show(result.facts(), tables(result), as_json)
     if result.refused:
         print(f"edgectl: {result.refused}", file=sys.stderr)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from edgectl.model.graphs import elements
 from edgectl.model.quantise.plan import Layer
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def layers(model: onnx.ModelProto, operators: Collection[str]) -> list[Layer]:
     """Return the nodes of `operators` whose weights are float32 constants, in the graph's order."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == _float()}
     return [
-        Layer(node.name, node.op_type, sum(_elements(weights[name]) for name in node.input if name in weights))
+        Layer(node.name, node.op_type, sum(elements(weights[name]) for name in node.input if name in weights))
         for node in model.graph.node
         if node.op_type in operators and not node.domain and len(node.input) > 1 and node.input[1] in weights
     ]
@@ -88,17 +89,3 @@ def _float() -> int:
     from onnx import TensorProto
 
     return int(TensorProto.FLOAT)
-
-
-def _elements(tensor: Any) -> int:
-    count = 1
-    for extent in tensor.dims:
-        count *= extent
-    return count
-
-
-def foreign(model: onnx.ModelProto) -> Iterator[str]:
-    """Yield each operator that is not standard ONNX, once."""
-    from edgectl.model.optimise.graph import STANDARD, nodes
-
-    yield from sorted({f"{node.domain}.{node.op_type}" for node in nodes(model.graph) if node.domain not in STANDARD})

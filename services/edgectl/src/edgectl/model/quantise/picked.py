@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
+
+import numpy as np
 
 from edgectl.model.data import Feed
+from edgectl.model.errors import ModelError
 
 # With fewer inputs, all serve both to calibrate and to measure; else half of them are kept to measure on.
 MIN_SPLIT, _SEED = 20, 17
@@ -33,13 +36,47 @@ class Picked(Sequence[Feed]):
         return self.feeds[self.indexes[index]]
 
 
-def split(feeds: Sequence[Feed]) -> tuple[Picked, Picked]:
+@dataclass(frozen=True, slots=True)
+class Finite(Sequence[Feed]):
+    """The same feeds; one with a number that is not finite stops who reads it, for no range can be made of it."""
+
+    feeds: Sequence[Feed]
+    names: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.feeds)
+
+    @overload
+    def __getitem__(self, index: int) -> Feed: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Feed]: ...
+    def __getitem__(self, index: int | slice) -> Feed | Sequence[Feed]:
+        if isinstance(index, slice):
+            return Finite(self.feeds[index], self.names[index])
+        feed = self.feeds[index]
+        for name, array in feed.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                bad = array[~np.isfinite(array)].ravel()
+                which = self.names[index] if self.names else str(index)
+                raise ModelError(
+                    f"--calibration: sample {which}: input '{name}': want finite numbers, found {bad[0]} "
+                    f"({bad.size} of {array.size}); leave the sample out"
+                )
+        return feed
+
+
+def split(feeds: Sequence[Feed], classes: Sequence[Any] | None = None) -> tuple[Picked, Picked]:
     """Return the feeds to calibrate on and those to measure on: halves, or all for both where they are few.
 
-    The halves are drawn, the same each time: every other one could be every other class.
+    The halves are drawn, the same each time: every other one could be every other class. Where the `classes` of the
+    feeds are known, each half has half of every one.
     """
     if len(feeds) < MIN_SPLIT:
         return Picked(feeds, range(len(feeds))), Picked(feeds, range(len(feeds)))
     drawn = random.Random(_SEED).sample(range(len(feeds)), len(feeds))
     half = len(feeds) // 2
-    return Picked(feeds, sorted(drawn[:half])), Picked(feeds, sorted(drawn[half:]))
+    fit, held = drawn[:half], drawn[half:]
+    if classes is not None:
+        drawn.sort(key=lambda index: str(classes[index]))
+        fit, held = drawn[::2], drawn[1::2]
+    return Picked(feeds, sorted(fit)), Picked(feeds, sorted(held))

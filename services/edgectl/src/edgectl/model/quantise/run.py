@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgectl.bundle.session import GraphRefuses, Model
 from edgectl.model.aside import written
 from edgectl.model.cost import pair
-from edgectl.model.data import Feed, generated
+from edgectl.model.data import Feed, generated, spaced
 from edgectl.model.errors import ModelError
-from edgectl.model.graphs import write_model
+from edgectl.model.graphs import foreign, write_model
 from edgectl.model.quantise.build import Build, builder
-from edgectl.model.quantise.layers import foreign
-from edgectl.model.quantise.picked import Picked, split
+from edgectl.model.quantise.picked import MIN_SPLIT, Finite, Picked, split
 from edgectl.model.quantise.plan import Plan, Result, Sensitivity
 from edgectl.model.quantise.search import sensitivities, within_bound
 from edgectl.model.quantise.source import Ready, ready
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 GENERATED, _SEED = 32, 11
 # Two runs of the very same graph differ by this on a machine that does other things too.
 SLOWER = 1.05
+# What the float graph answers is kept, to hold each trial's answers against: little for a machine that builds.
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class _Refused(Exception):
@@ -43,18 +44,20 @@ def quantise(
     calibration: Sequence[Feed],
     *,
     labels: Mapping[str, Array] | None = None,
+    names: Sequence[str] = (),
     force: bool = False,
 ) -> Result:
     """Write the graph `model`, quantised as `plan` says, to `out`; what is refused is not written and says why.
 
     `calibration` (real inputs; noise stands in when empty and the method needs none) is split in two unless they are
-    few: what the ranges are made from is not what the drop is measured on. `labels` are as Dataset's.
+    few: what the ranges are made from is not what the drop is measured on. `labels` and `names` are as Dataset's.
 
     Raises:
         ModelError: bad input, or a graph that cannot be quantised so.
     """
+    calibration = Finite(calibration, names)
     try:
-        with written(out, force) as place:
+        with written(out, force, "file", reads=[model]) as place:
             result, graph = quantised(model, plan, calibration, labels=labels)
             if not result.refused:
                 write_model(graph, place)
@@ -76,16 +79,44 @@ def quantised(
     """
     graph = ready(path, plan, bool(calibration))
     noise = () if calibration else generated(Model(path).inputs, GENERATED, _SEED).feeds
-    fit, held = split(calibration) if calibration else (Picked((), ()), Picked(noise, range(len(noise))))
+    fit, held = (
+        split(calibration, _classes(labels)) if calibration else (Picked((), ()), Picked(noise, range(len(noise))))
+    )
+    all_held, float_graph = len(held), Model(path)
+    held = _affordable(float_graph, held, bool(calibration))
     truth = {name: array[list(held.indexes)] for name, array in labels.items()} if labels else None
-    float_graph = Model(path)
     by = yardstick(_answers(float_graph, held, bool(calibration)), float_graph.outputs, truth, plan)
     build = builder(path, graph, plan, fit)
     ranked = [] if graph.method == "fp16" else sensitivities(build, graph.layers, held, by)
     trial = within_bound(build, ranked, held, by, plan.max_drop) if ranked else _whole(build, graph, held, by)
     result = _result(graph, plan, by, trial, ranked, "real inputs" if calibration else "noise")
+    notes = [*result.notes, *_sample_notes(len(calibration), len(held), all_held)]
     refused = _over_bound(path, result) if trial.drop > plan.max_drop else ""
-    return replace(result, refused=refused), trial.model
+    return replace(result, refused=refused, notes=notes), trial.model
+
+
+def _classes(labels: Mapping[str, Array] | None) -> Sequence[Any] | None:
+    """Return the class of each sample, None where they are not known or a sample has several."""
+    label = (labels or {}).get("label")
+    return None if label is None or not len(label) or label.size != len(label) else label.ravel().tolist()
+
+
+def _affordable(graph: Model, held: Picked, real: bool) -> Picked:
+    """Return as many of the samples `held`, evenly spaced, as have answers of MAX_ANSWER_BYTES by the first one's."""
+    each = sum(array.nbytes for array in _answers(graph, held[:1], real)[0].values())
+    kept = spaced(len(held), max(1, MAX_ANSWER_BYTES // max(1, each)))
+    return Picked(held.feeds, [held.indexes[place] for place in kept])
+
+
+def _sample_notes(given: int, measured: int, held: int) -> Iterator[str]:
+    """Say on which samples the drop was measured where that is less than one would think."""
+    if 0 < given < MIN_SPLIT:
+        yield (
+            f"the drop was measured on the {given} inputs that calibrated, so it is likely larger on others: "
+            f"give {MIN_SPLIT} or more, and half of them only measure"
+        )
+    if measured < held:
+        yield f"answers are large: the drop was measured on {measured} of {held} samples"
 
 
 def _one(path: Path, calibration: Sequence[Feed]) -> Feed:
@@ -132,7 +163,7 @@ def _notes(graph: Ready, by: Yardstick, trial: Trial, max_drop: float, sampled: 
         yield f"{graph.left} convolutions stay float: dynamic quantisation makes them slower; static is for them"
     if graph.method == "fp16":
         yield "float16 is for size: most CPUs have no kernels for it, and cast to float32 and back at every run"
-    if alien := list(foreign(trial.model)):
+    if alien := sorted({f"{node.domain}.{node.op_type}" for node in foreign(trial.model)}):
         yield f"only ONNX Runtime has {', '.join(alien)}"
     if by.measure in ("accuracy", "agreement") and not by.answer.mask and 1 / len(by.wanted) > max_drop:
         yield f"one of {len(by.wanted)} samples is {1 / len(by.wanted):.1%}: it takes more to tell a drop this small"

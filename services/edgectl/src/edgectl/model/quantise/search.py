@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 from edgectl.model.data import Feed, spaced
 from edgectl.model.quantise.build import Build
@@ -29,7 +30,13 @@ def sensitivities(build: Build, layers: Sequence[Layer], feeds: Sequence[Feed], 
         for layer in bar.track(layers, description="each layer alone"):
             trial = tried(build, [layer.name], some, ruler)
             found.append(Sensitivity(layer, trial.drop, trial.error))
-    return sorted(found, key=lambda each: -(max(0.0, each.drop) + each.error))
+    return sorted(found, key=_harm, reverse=True)
+
+
+def _harm(each: Sensitivity) -> tuple[float, float]:
+    """What layers are ordered by; a metric that is none on so few samples (of one class, say) tells nothing."""
+    known = max(0.0, each.drop) if isfinite(each.drop) else 0.0
+    return known + each.error, each.error
 
 
 def within_bound(

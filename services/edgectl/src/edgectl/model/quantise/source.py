@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edge_common.errors import StartError
 from edgectl.model.errors import ModelError
 from edgectl.model.graphs import OPSET, read_model
 from edgectl.model.quantise.layers import CONVOLUTIONS, DYNAMIC, STATIC, layers, named
 from edgectl.model.quantise.plan import Layer, Plan
+from edgectl.model.scratch import filling_scratch, scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -119,16 +120,13 @@ def _pre_processed(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.quantization import quant_pre_process
 
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
-    try:
+    with quantiser(f"{path}: cannot be prepared for quantisation"), scratch() as aside:
         model = onnx.version_converter.convert_version(model, OPSET) if opset < _MIN_OPSET else model
-        with tempfile.TemporaryDirectory(prefix="edgectl-quantise-") as aside, quiet():
-            before, after = Path(aside) / "in.onnx", Path(aside) / "out.onnx"
-            onnx.save_model(model, str(before))
-            # Symbolic inference needs sympy, and helps transformers only.
-            quant_pre_process(str(before), str(after), skip_symbolic_shape=True)
-            return onnx.load_model(str(after))
-    except Exception as exc:  # noqa: BLE001 - the quantiser's own, of any kind, about a graph that others made
-        raise ModelError(f"{path}: cannot be prepared for quantisation: {line_of(exc)}") from None
+        before, after = aside / "in.onnx", aside / "out.onnx"
+        onnx.save_model(model, str(before))
+        # Symbolic inference needs sympy, and helps transformers only.
+        quant_pre_process(str(before), str(after), skip_symbolic_shape=True)
+        return onnx.load_model(str(after))
 
 
 def _without_gemm(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -143,20 +141,30 @@ def _without_gemm(model: onnx.ModelProto) -> onnx.ModelProto:
     return named(model)
 
 
-def line_of(exc: Exception) -> str:
-    """Return what `exc` says, in one line."""
+@contextlib.contextmanager
+def quantiser(refusal: str) -> Iterator[None]:
+    """Run code of onnxruntime's quantisers: in silence, and whatever it raises is `refusal` and one line of why.
+
+    Our own errors pass, as do those of temporary files, which are then said to be those.
+    """
     from edge_common.ortreason import ort_reason
 
-    return ort_reason(exc)
+    try:
+        with filling_scratch(), _quiet():
+            yield
+    except StartError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the quantiser's own, of any kind, about a graph that others made
+        raise ModelError(f"{refusal}: {ort_reason(exc)}") from None
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[Any]:
+def _quiet() -> Iterator[None]:
     """Keep the quantiser's advice to programmers, logged and printed, from the user's screen."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            yield said
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logging.disable(before)

@@ -1,18 +1,17 @@
-"""A quantised graph, tried: what it answers, and how much worse that is."""
+"""A quantised graph, tried: how much worse its answers are."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgectl.bundle.session import Model
 from edgectl.model.data import Feed
 from edgectl.model.graphs import write_model
 from edgectl.model.quantise.build import Build
-from edgectl.model.quantise.yardstick import Answers, Yardstick
+from edgectl.model.quantise.yardstick import Worse, Yardstick
+from edgectl.model.scratch import filling_scratch, scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -36,14 +35,14 @@ def tried(build: Build, chosen: Collection[str], feeds: Sequence[Feed], by: Yard
         BundleError: ONNX Runtime refuses what it made.
     """
     model = build(chosen)
-    got = answers(model, feeds)
-    return Trial(model, frozenset(chosen), by.drop(got), by.error(got))
+    found = _worse(model, feeds, by)
+    return Trial(model, frozenset(chosen), found.drop, found.error)
 
 
-def answers(model: onnx.ModelProto, feeds: Sequence[Feed]) -> Answers:
-    """Return what `model` answers to each of `feeds`."""
-    with tempfile.TemporaryDirectory(prefix="edgectl-quantise-") as aside:
-        file = Path(aside) / "trial.onnx"
-        write_model(model, file)
+def _worse(model: onnx.ModelProto, feeds: Sequence[Feed], by: Yardstick) -> Worse:
+    with scratch() as aside:
+        file = aside / "trial.onnx"
+        with filling_scratch():
+            write_model(model, file)
         graph = Model(file)
-        return [graph.run(feed) for feed in feeds]
+        return by.worse(graph.run(feed) for feed in feeds)

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, sqrt
-
-import numpy as np
+from math import inf, isfinite, isnan
 
 from edge_common.manifest import Answer
 from edge_common.tensors import Array, TensorSpec
 from edgectl.model.errors import ModelError
 from edgectl.model.quantise.answer import Outputs, answer_in
 from edgectl.model.quantise.plan import Plan
+from edgectl.model.relative import Relative
 from edgectl.model.verify.boxes import boxes_of, matched
 from edgectl.model.verify.compared import compared
+from edgectl.model.verify.score import Score
 from edgectl.model.verify.truth import scores_of
 
 Answers = Sequence[Outputs]
+# Without these among the samples, there is nothing to measure.
+_NEEDED = {"ROC AUC": "both classes", "mAP@0.5": "boxes", "mean IoU": "pixels of a class"}
+
+
+@dataclass(frozen=True, slots=True)
+class Worse:
+    """`drop` is the share by which answers are worse, 0 for not at all; negative when they are better by the labels.
+
+    `error` is the relative error of the worst float output: it tells layers apart where no class changes.
+    """
+
+    drop: float
+    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +48,45 @@ class Yardstick:
     outputs: tuple[TensorSpec, ...]
     truth: Mapping[str, Array] | None = None
 
-    def drop(self, got: Answers) -> float:
-        """Return the share by which `got` is worse, 0 for not at all; negative when it is better by the labels."""
-        if self.truth is not None:
-            drop = self._metric(self.wanted) - self._metric(got)
-            return drop if isfinite(drop) else inf
-        if self.measure == "error":
-            return self.error(got)
-        pairs = [compared(self.answer, self.classes, a, b) for a, b in zip(self.wanted, got, strict=True)]
-        return 1 - sum(each.agree for each in pairs) / max(1, sum(each.total for each in pairs))
-
-    def error(self, got: Answers) -> float:
-        """Return the relative error of the worst float output: it tells layers apart where no class changes.
-
-        Boxes and their scores are compared where they match.
-        """
-        pairs = [self._floats(a, b) for a, b in zip(self.wanted, got, strict=True)]
-        return max((_relative([pair[name] for pair in pairs]) for name in pairs[0]), default=0.0)
+    def worse(self, got: Iterable[Outputs]) -> Worse:
+        """Return how much worse `got` is, answers to the same samples in their order; none of them is kept."""
+        errors: dict[str, Relative] = defaultdict(Relative)
+        score = None if self.truth is None else self._score()
+        agree = total = 0
+        for index, (wanted, found) in enumerate(zip(self.wanted, got, strict=True)):
+            for name, pair in self._floats(wanted, found).items():
+                errors[name].add(*pair)
+            if score is not None:
+                score.add(index, found)
+            elif self.measure == "agreement":
+                each = compared(self.answer, self.classes, wanted, found)
+                agree, total = agree + each.agree, total + each.total
+        error = max((each.value() for each in errors.values()), default=0.0)
+        if score is not None:
+            drop = (self.baseline() or 0.0) - score.value()
+            return Worse(drop if isfinite(drop) else inf, error)
+        return Worse(error if self.measure == "error" else 1 - agree / max(1, total), error)
 
     def baseline(self) -> float | None:
         """Return the float graph's metric, None where nothing is known to be true."""
-        return None if self.truth is None else self._metric(self.wanted)
+        if self.truth is None:
+            return None
+        score = self._score()
+        for index, outputs in enumerate(self.wanted):
+            score.add(index, outputs)
+        return score.value()
 
     def at(self, indexes: Sequence[int]) -> Yardstick:
         """Return the yardstick of the samples at `indexes` alone."""
         truth = None if self.truth is None else {name: array[list(indexes)] for name, array in self.truth.items()}
         return replace(self, wanted=[self.wanted[i] for i in indexes], truth=truth)
 
-    def _metric(self, answers: Answers) -> float:
+    def _score(self) -> Score:
         assert self.truth is not None
-        score = scores_of(self.answer, self.classes, self.outputs, self.truth)[0]
-        for index, outputs in enumerate(answers):
-            score.add(index, outputs)
-        return score.value()
+        return scores_of(self.answer, self.classes, self.outputs, self.truth)[0]
 
     def _floats(self, wanted: Outputs, got: Outputs) -> dict[str, tuple[Array, Array]]:
-        """Return the numbers to compare, by output."""
+        """Return the numbers to compare, by output: boxes and their scores where they match."""
         boxes, scores = self.answer.boxes, self.answer.scores
         floats = {name: (array, got[name]) for name, array in wanted.items() if array.dtype.kind == "f"}
         if boxes is None or scores is None:
@@ -87,7 +104,8 @@ def yardstick(
     """Return how drops are measured: as `plan.measure` says, or the best that "auto" finds the answers good for.
 
     Raises:
-        ModelError: a metric is asked for without labels or an output they are of, or they do not fit the answers.
+        ModelError: a metric is asked for without labels or an output they are of, they do not fit the answers, or
+            they do not have what the metric needs.
     """
     if plan.measure == "accuracy" and not labels:
         raise ModelError(
@@ -96,30 +114,23 @@ def yardstick(
     answer = plan.answer or answer_in(wanted[0], plan.measure in ("accuracy", "agreement") or bool(labels))
     by = Yardstick("error", wanted, answer, plan.labels, tuple(outputs))
     if labels and plan.measure in ("auto", "accuracy"):
-        return replace(by, truth=labels, measure=scores_of(answer, plan.labels, outputs, labels)[0].name)
+        name = scores_of(answer, plan.labels, outputs, labels)[0].name
+        return _measurable(replace(by, truth=labels, measure=name))
     if plan.measure == "agreement" and not _total(by):
         raise ModelError("--measure agreement: want an output with classes, found none; say which: --answer KEY=OUTPUT")
     return replace(by, measure="agreement" if plan.measure != "error" and _total(by) else "error")
 
 
+def _measurable(by: Yardstick) -> Yardstick:
+    if isnan(by.baseline() or 0.0):
+        needed = _NEEDED.get(by.measure, "labels")
+        raise ModelError(
+            f"labels: {by.measure}: want {needed} among the {len(by.wanted)} samples that are measured on, and float "
+            "answers that are no NaN; found otherwise; give other --calibration, or --measure error"
+        )
+    return by
+
+
 def _total(by: Yardstick) -> int:
     """Return how many classes the float graph names in all, boxes counted twice."""
     return sum(compared(by.answer, by.classes, each, each).total for each in by.wanted)
-
-
-def _relative(pairs: Sequence[tuple[Array, Array]]) -> float:
-    """The root of the squared differences, by the root of the squares; a whole sample's where shapes differ."""
-    apart = sum(_squares_apart(a, b) if a.shape == b.shape else _squares(a) for a, b in pairs)
-    whole = sum(_squares(a[np.isfinite(a)]) for a, _ in pairs)
-    error = sqrt(apart / whole) if whole and isfinite(apart) else float(apart > 0)
-    return error if isfinite(apart) else inf
-
-
-def _squares_apart(wanted: Array, got: Array) -> float:
-    """What is infinite or NaN in both has no part in it; in one alone, it makes the sum infinite or NaN."""
-    both = ~np.isfinite(wanted) & ~np.isfinite(got)
-    return _squares(wanted[~both].astype(np.float64) - got[~both])
-
-
-def _squares(array: Array) -> float:
-    return float(np.sum(np.square(array, dtype=np.float64)))

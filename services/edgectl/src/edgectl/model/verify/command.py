@@ -15,7 +15,6 @@ from edgectl.model.verify import flags
 if TYPE_CHECKING:
     from edgectl.model.convert.source import Original
     from edgectl.model.data import Dataset
-    from edgectl.model.verify.bounds import Bounds
     from edgectl.model.verify.target import Target
     from edgectl.model.verify.verdict import Verdict
 
@@ -36,6 +35,7 @@ def verify(
     example: flags.Example = None,
     shape: flags.Shape = None,
     max_difference: flags.MaxDifference = None,
+    max_relative: flags.MaxRelative = None,
     min_agreement: flags.MinAgreement = None,
     max_drop: flags.MaxDrop = None,
     worst: flags.Worst = None,
@@ -47,13 +47,20 @@ def verify(
 
     Exit code 0 when every bound holds, 1 when one is passed, 2 for bad input.
     """
+    from edgectl.model.aside import vacant
+    from edgectl.model.verify.bounds import bounds_for, share
     from edgectl.model.verify.opened import Given, opened
     from edgectl.model.verify.run import verify as verified
     from edgectl.model.verify.target import target_of
 
     target = target_of(graph, task, answer or [], classes)
-    bounds = _bounds(target.task, max_difference, min_agreement, max_drop, declaration is not None)
-    _refuse(target, worst, golden, force)
+    agreement = share("--min-agreement", min_agreement) if min_agreement is not None else None
+    drop = share("--max-drop", max_drop) if max_drop is not None else None
+    resized = declaration is not None
+    bounds = bounds_for(target.task, max_difference, agreement, drop, max_relative=max_relative, resized=resized)
+    _refuse(target, golden)
+    if worst is not None:
+        vacant(worst, force, "directory", reads=[Path(source), graph, inputs, labels, declaration], option="--worst")
     given = Given(declaration=declaration, trust=trust, framework=framework, example=example, shapes=shape or [])
     original = opened(source, target, given)
     dataset = dataset_of(target, inputs, labels, samples, seed)
@@ -83,24 +90,12 @@ def dataset_of(target: Target, inputs: Path | None, labels: Path | None, samples
     return generated(target.model.inputs, samples or flags.SAMPLES, seed)
 
 
-def _bounds(
-    task: str, max_difference: float | None, min_agreement: str | None, max_drop: str | None, resized: bool
-) -> Bounds:
-    from edgectl.model.verify.bounds import bounds_for, share
-
-    agreement = share("--min-agreement", min_agreement) if min_agreement is not None else None
-    drop = share("--max-drop", max_drop) if max_drop is not None else None
-    return bounds_for(task, max_difference, agreement, drop, resized=resized)
-
-
-def _refuse(target: Target, worst: Path | None, golden: int | None, force: bool) -> None:
+def _refuse(target: Target, golden: int | None) -> None:
     """Raise ModelError for what would only be refused once the work is done."""
     from edgectl.model.errors import ModelError
 
     if golden is not None and target.bundle is None:
         raise ModelError(f"--golden {golden}: want a bundle directory to record them in, found the graph {target.path}")
-    if worst is not None and worst.exists() and not force:
-        raise ModelError(f"--worst {worst}: want a new folder, found something there; --force replaces it")
 
 
 def _save(worst: Path, verdict: Verdict, original: Original, target: Target, force: bool) -> None:

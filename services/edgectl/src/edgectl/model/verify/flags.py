@@ -52,6 +52,15 @@ MaxDifference = Annotated[
         help="Bound on |got - want| / max(1, |want|); 0.001 by default, 0.01 of a detection or a --declaration.",
     ),
 ]
+MaxRelative = Annotated[
+    float | None,
+    Option(
+        min=0,
+        max=1e9,
+        help="Bound on each float output's error over all samples, RMS by RMS; 0.001 by default, 0.01 of a "
+        "detection or a --declaration; --max-difference where that is larger.",
+    ),
+]
 MinAgreement = Annotated[
     str | None, Option(metavar="99.9%", help="Labels that must be the same; 99.9% by default, 99% of a detection.")
 ]

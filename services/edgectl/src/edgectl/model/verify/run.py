@@ -10,8 +10,9 @@ import numpy as np
 
 from edge_common.manifest import Answer
 from edge_common.tensors import DTYPES, Array, TensorSpec
-from edgectl.bundle.graph import target_in
+from edgectl.bundle.graph import load_level
 from edgectl.bundle.session import Model
+from edgectl.model.convert.quiet import framework
 from edgectl.model.data import Dataset, Feed
 from edgectl.model.data_npz import narrowed
 from edgectl.model.errors import ModelError
@@ -46,7 +47,7 @@ def verify(
         ModelError: inputs or outputs of other names, labels that do not fit, or samples that the original refuses.
         BundleError: a graph that does not load, or refuses the samples.
     """
-    model = Model(graph, optimised=target_in(graph) is not None)
+    model = Model(graph, optimised=load_level(graph) == "none")
     same_inputs(original.inputs, model.inputs)
     if not len(dataset):
         raise ModelError(f"{dataset.origin or graph}: want samples to verify on, found none")
@@ -83,13 +84,8 @@ def answered(original: Original, dataset: Dataset, index: int, feed: Feed) -> Ma
     """Return the original's outputs for sample `index`, read as `feed`; raise ModelError when it refuses that."""
     wide = dataset.wide if original.framework in _TAKE_WIDE else None
     own = wide[index] if wide is not None else narrowed(feed, original.inputs)
-    try:
+    with framework(f"{dataset.names[index]}: the original ({original.framework}) refuses this sample"):
         outputs = original.predict(own)
-    except (ValueError, TypeError, RuntimeError) as exc:
-        # What frameworks raise for samples they cannot take; their texts have many lines.
-        reason = (str(exc).strip() or type(exc).__name__).splitlines()[0][:300]
-        where = f"{dataset.names[index]}: the original ({original.framework})"
-        raise ModelError(f"{where} refuses this sample: {reason}") from None
     return {output: np.asarray(array) for output, array in outputs.items()}
 
 

@@ -17,9 +17,14 @@ Outputs = Mapping[str, Array]
 
 
 class Score(Protocol):
-    """A metric on its way: `add` each sample's outputs once, then ask for the `value`, more being better."""
+    """A metric on its way: `add` each sample's outputs once, then ask for the `value`, more being better.
+
+    `wants` says what there must be to measure; `remark` what a reader must know of how it was measured, if anything.
+    """
 
     name: str
+    wants: str
+    remark: str
 
     def add(self, index: int, outputs: Outputs) -> None: ...
 
@@ -31,7 +36,7 @@ class Score(Protocol):
 class Accuracy:
     """The share of rows whose class is the true one; `truth[i]` are the names of sample i's rows."""
 
-    name = "accuracy"
+    name, wants, remark = "accuracy", "a labelled row", ""
 
     def __init__(self, answer: Answer, labels: Sequence[str], truth: Sequence[Sequence[str]]) -> None:
         self._answer, self._labels, self._truth = answer, labels, truth
@@ -54,7 +59,7 @@ class RocAuc:
     With several columns, the last one's numbers count.
     """
 
-    name = "ROC AUC"
+    name, wants, remark = "ROC AUC", "samples of both classes, and scores that are numbers", ""
 
     def __init__(self, output: str, truth: Sequence[Array]) -> None:
         self._output, self._truth = output, truth

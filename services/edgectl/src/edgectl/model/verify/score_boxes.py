@@ -28,7 +28,7 @@ class Truth:
 class MeanPrecision:
     """mAP@0.5 of a detection's boxes; `truth[i]` are those of sample i. No limit on the boxes per sample."""
 
-    name = "mAP@0.5"
+    name, wants, remark = "mAP@0.5", "a true box in some sample, and scores that are numbers", ""
 
     def __init__(self, answer: Answer, labels: Sequence[str], truth: Sequence[Truth]) -> None:
         self._answer, self._labels, self._truth = answer, labels, truth

@@ -18,10 +18,10 @@ IGNORED = -1
 class MeanIou:
     """Over all samples at once, of the classes that are in the truth; `truth[i]` is sample i's mask [h, w]."""
 
-    name = "mean IoU"
+    name, wants = "mean IoU", "a pixel whose class is known"
 
-    def __init__(self, output: str, classes: int, truth: Sequence[Array]) -> None:
-        self._output, self._truth = output, truth
+    def __init__(self, output: str, classes: int, truth: Sequence[Array], remark: str = "") -> None:
+        self._output, self._truth, self.remark = output, truth, remark
         self._counts = np.zeros((classes, classes + 1), np.int64)
 
     def add(self, index: int, outputs: Outputs) -> None:
@@ -31,8 +31,8 @@ class MeanIou:
             raise ModelError(f"'{self._output}': want a mask [1, h, w] of classes, found {list(array.shape)}")
         found = array.reshape(array.shape[-2:])
         true = _cut(self._truth[index], found.shape)
-        if np.isnan(found).any() if found.dtype.kind == "f" else False:
-            found = np.where(np.isnan(found), IGNORED, found)
+        if found.dtype.kind == "f":
+            found = np.where(np.isfinite(found), found, IGNORED)
         classes, known = len(self._counts), true != IGNORED
         said = np.rint(found).astype(np.int64)[known]
         said = np.where((said < 0) | (said >= classes), classes, said)

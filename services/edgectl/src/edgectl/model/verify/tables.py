@@ -25,6 +25,9 @@ def _summary(verdict: Verdict) -> Table:
     table.add_row("samples", escape(samples(verdict.dataset)), "")
     largest = max((each.scaled for each in verdict.outputs), default=0.0)
     table.add_row("largest difference", f"{largest:.4g}", f"at most {bounds.max_difference:g}")
+    relative = [each.relative for each in verdict.outputs if each.relative is not None]
+    if bounds.max_relative is not None and relative:
+        table.add_row("largest relative error", f"{max(relative):.4g}", f"at most {bounds.max_relative:g}")
     if verdict.agreement is not None:
         found = f"{percent(verdict.agreement)} ({verdict.total - verdict.agree} of {verdict.total} differ)"
         table.add_row("labels agree", found, f"at least {percent(bounds.min_agreement)}")
@@ -44,12 +47,13 @@ def _outputs(verdict: Verdict) -> Iterator[Table]:
     if not verdict.outputs:
         return
     table = Table("output", title="differences", title_justify="left")
-    for name in ("max", "mean", "max / max(1, |x|)"):
+    for name in ("max", "mean", "max / max(1, |x|)", "rms / rms(x)"):
         table.add_column(name, justify="right")
     table.add_column("in sample")
     for each in verdict.outputs:
         found = (f"{value:.3g}" for value in (each.largest, each.mean, each.scaled))
-        table.add_row(escape(each.name), *found, escape(each.sample if each.scaled else ""))
+        relative = "" if each.relative is None else f"{each.relative:.3g}"
+        table.add_row(escape(each.name), *found, relative, escape(each.sample if each.scaled else ""))
     yield table
 
 
@@ -68,6 +72,7 @@ def _worst(verdict: Verdict) -> Iterator[Table]:
 
 def notes(verdict: Verdict) -> Iterator[str]:
     """Yield what a reader must know before relying on it."""
+    yield from verdict.remarks
     if verdict.task == "detection" and not verdict.total:
         yield "No box was found in any sample, by either: this says nothing. Give real ones with --inputs."
     elif verdict.dataset.noise:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan, sqrt
 
 from edge_common.manifest import Answer
 from edge_common.tensors import Array
 from edgectl.model.data import Dataset
+from edgectl.model.errors import ModelError
 from edgectl.model.verify.bounds import Bounds
 from edgectl.model.verify.compared import compared
 from edgectl.model.verify.gap import Gap
@@ -21,18 +23,29 @@ class Spread:
 
     def __init__(self) -> None:
         self.worst, self.sample, self.fault = Gap(-1.0, 0.0, 0.0, 0), "", ""
-        self.largest, self.total, self.count = 0.0, 0.0, 0
+        self.largest, self.total, self.count, self.told = 0.0, 0.0, 0, 0
+        self.apart, self.whole = 0.0, 0.0
 
     def add(self, gap: Gap, sample: str) -> None:
         if gap.scaled > self.worst.scaled:
             self.worst, self.sample = gap, sample
         self.fault = self.fault or gap.fault
         self.largest = max(self.largest, gap.largest)
-        self.total, self.count = self.total + gap.total, self.count + gap.count
+        self.total, self.count, self.told = self.total + gap.total, self.count + gap.count, self.told + gap.told
+        self.apart, self.whole = self.apart + gap.apart, self.whole + gap.whole
 
     def summary(self, name: str) -> OutputGap:
-        mean = self.total / self.count if self.count else 0.0
-        return OutputGap(name, self.largest, mean, max(0.0, self.worst.scaled), self.sample, self.fault)
+        return OutputGap(
+            name=name,
+            largest=self.largest,
+            mean=self.total / self.count if self.count else 0.0,
+            scaled=max(0.0, self.worst.scaled),
+            sample=self.sample,
+            relative=sqrt(self.apart / self.whole) if self.whole else None,
+            count=self.count,
+            told=self.told,
+            fault=self.fault,
+        )
 
 
 class Tally:
@@ -56,7 +69,17 @@ class Tally:
                 score.add(index, outputs)
 
     def verdict(self, framework: str, task: str, dataset: Dataset, bounds: Bounds) -> Verdict:
-        pairs = ((ours.name, ours.value(), theirs.value()) for ours, theirs in zip(*self._scores, strict=True))
+        """Return what was found; raise ModelError when there are labels that allow no metric of the original.
+
+        A metric that the original's answers do not allow is left out: the graph cannot be worse by it.
+        """
+        pairs = [(ours, ours.value(), theirs.value()) for ours, theirs in zip(*self._scores, strict=True)]
+        known = [(ours.name, want, got) for ours, want, got in pairs if not isnan(want)]
+        lost = [f"{ours.name} is left out: it wants {ours.wants}" for ours, want, _ in pairs if isnan(want)]
+        if lost and not known:
+            wants = "; ".join(f"{ours.wants} for {ours.name}" for ours, _, _ in pairs)
+            raise ModelError(f"labels: want {wants}, found none of it; take more samples, or leave the labels out")
+        said = (score.remark for score in self._scores[0])
         return Verdict(
             framework=framework,
             task=task,
@@ -65,6 +88,7 @@ class Tally:
             outputs=tuple(spread.summary(name) for name, spread in self._spreads.items()),
             agree=self._agree,
             total=self._total,
-            metrics=tuple(Measured(*each) for each in pairs),
+            metrics=tuple(Measured(*each) for each in known),
+            remarks=(*filter(None, said), *lost),
             off=tuple(self._off),
         )

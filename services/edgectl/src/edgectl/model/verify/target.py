@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 from edge_common.bundle import Bundle, check_graph, read_bundle
 from edge_common.manifest import Answer
 from edge_common.target import check_target
-from edgectl.bundle.graph import target_in
+from edgectl.bundle.graph import load_level
 from edgectl.bundle.options import answer_of, read_labels
 from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
     from edge_common.tensors import TensorSpec
     from edgectl.bundle.session import Model
+
+
+# Keys of [answer] whose outputs hold numbers; a label, or the classes of boxes, may be words.
+_NUMBERS = frozenset({"probabilities", "boxes", "scores", "mask", "score"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def target_of(path: Path, task: str | None, pairs: Sequence[str], classes: Path 
         import onnxruntime
 
         check_target(bundle, onnxruntime.__version__)
-    model = Model(bundle.model_path, optimised=target_in(bundle.model_path) is not None)
+    model = Model(bundle.model_path, optimised=load_level(bundle.model_path) == "none")
     if bundle.sha256 is not None:
         if said := [name for name, given in _given(task, pairs, classes) if given]:
             raise ModelError(f"{said[0]}: want it for a bare graph only; {path / 'model.toml'} says it of a bundle")
@@ -69,10 +73,12 @@ def _guessed(outputs: Sequence[TensorSpec]) -> Answer:
 
 
 def _check(answer: Answer, model: Model) -> None:
-    names = [spec.name for spec in model.outputs]
+    specs = {spec.name: spec for spec in model.outputs}
     for key, output in answer.outputs().items():
-        if output not in names:
-            raise ModelError(f"--answer {key}: want an output of the graph {names}, found {output!r}")
+        if output not in specs:
+            raise ModelError(f"--answer {key}: want an output of the graph {list(specs)}, found {output!r}")
+        if key in _NUMBERS and specs[output].datatype == "BYTES":
+            raise ModelError(f"--answer {key}: want an output of numbers, found text in '{output}'")
     if answer.boxes and not (answer.scores and answer.classes):
         raise ModelError("--answer: want scores and classes beside boxes, found boxes alone")
 

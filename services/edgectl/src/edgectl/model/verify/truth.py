@@ -16,6 +16,8 @@ from edgectl.model.verify.score_boxes import MeanPrecision, Truth
 from edgectl.model.verify.score_masks import IGNORED, MeanIou
 
 Labels = Mapping[str, Array]
+# What a pixel is that counts for nothing in Pascal VOC, Cityscapes and most tools since: a byte has no -1.
+_VOID = 255
 
 
 def scores_of(answer: Answer, labels: Sequence[str], outputs: Sequence[TensorSpec], truth: Labels) -> list[Score]:
@@ -29,8 +31,7 @@ def scores_of(answer: Answer, labels: Sequence[str], outputs: Sequence[TensorSpe
     if answer.boxes:
         return [MeanPrecision(answer, labels, _boxes(labels, truth))]
     if answer.mask:
-        masks, classes = _masks(labels, truth)
-        return [MeanIou(answer.mask, classes, masks)]
+        return [_masks(answer.mask, labels, truth)]
     if answer.score:
         positive = _binary(labels, _named(truth, "label", 1))
         return [RocAuc(answer.score, positive)]
@@ -53,6 +54,8 @@ def _classes(answer: Answer, labels: Sequence[str], outputs: Sequence[TensorSpec
     specs = {spec.name: spec for spec in outputs}
     shares = specs.get(answer.probabilities or answer.scores or "")
     columns = shares.shape[-1] if shares and len(shares.shape) > 1 else -1
+    if answer.label and not labels and specs[answer.label].datatype != "BYTES":
+        truth = _whole(answer.label, truth)
     known = list(labels) or _numbers(answer, specs, columns, truth)
     names = [_names(labels, known, row, i) for i, row in enumerate(truth)]
     scores: list[Score] = [Accuracy(answer, labels, names)]
@@ -68,9 +71,19 @@ def _numbers(answer: Answer, specs: Mapping[str, TensorSpec], columns: int, trut
         return known
     # The model names its classes itself, by words or by numbers of its own such as 10, 20, 30.
     words = specs[answer.label].datatype == "BYTES"
-    if not words and truth.dtype.kind in "OU":
-        raise ModelError(f"labels: want numbers as '{answer.label}' has, found text; name the classes: --classes FILE")
     return known if not words and set(map(str, truth.ravel().tolist())) <= set(known) else []
+
+
+def _whole(output: str, truth: Array) -> Array:
+    """Return the numbers that text files have as text, for an output that names classes by number."""
+    if truth.dtype.kind not in "OU":
+        return truth
+    try:
+        return truth.astype(np.int64)
+    except (ValueError, OverflowError):
+        raise ModelError(
+            f"labels: want numbers as '{output}' has, found text; name the classes: --classes FILE"
+        ) from None
 
 
 def _names(labels: Sequence[str], known: Sequence[str], row: Any, sample: int) -> list[str]:
@@ -103,6 +116,8 @@ def _boxes(labels: Sequence[str], truth: Labels) -> list[Truth]:
             f"labels: want boxes [samples, most, 4] and classes [samples, most], "
             f"found {list(boxes.shape)} and {list(classes.shape)}"
         )
+    if boxes.dtype.kind not in "iuf" or not np.isfinite(boxes).all():
+        raise ModelError(f"labels: boxes: want numbers, x1 y1 x2 y2, found {_strange(boxes)}")
     found = []
     for i, (corners, row) in enumerate(zip(boxes, classes, strict=True)):
         there = np.array([value not in (IGNORED, "", "-1") for value in row.tolist()], bool)
@@ -110,12 +125,23 @@ def _boxes(labels: Sequence[str], truth: Labels) -> list[Truth]:
     return found
 
 
-def _masks(labels: Sequence[str], truth: Labels) -> tuple[list[Array], int]:
+def _masks(output: str, labels: Sequence[str], truth: Labels) -> MeanIou:
     masks = _named(truth, "mask" if "mask" in truth else "label", 3)
-    classes = int(masks.max(initial=0)) + 1
     if masks.dtype.kind not in "iub" or masks[0].size != masks.shape[-1] * masks.shape[-2]:
         raise ModelError(f"labels: mask: want whole numbers [samples, h, w], found {masks.dtype} {list(masks.shape)}")
-    if labels and classes > len(labels):
-        raise ModelError(f"labels: mask: want classes 0 to {len(labels) - 1} and {IGNORED}, found {classes - 1}")
+    most = len(labels) or _VOID
+    void = int(np.count_nonzero(masks == _VOID))
+    classes = int(np.max(masks, initial=0, where=masks != _VOID)) + 1
+    if (least := int(masks.min(initial=0))) < IGNORED or classes > most:
+        found = least if least < IGNORED else classes - 1
+        raise ModelError(
+            f"labels: mask: want classes 0 to {most - 1}, and {IGNORED} or {_VOID} for none, found {found}"
+        )
     flat = [mask.reshape(mask.shape[-2:]) for mask in masks]
-    return flat, len(labels) or classes
+    known = [np.where(mask == _VOID, IGNORED, mask.astype(np.int16)) for mask in flat] if void else flat
+    remark = f"{void} pixels labelled {_VOID} count for nothing: it is how many tools say that" if void else ""
+    return MeanIou(output, len(labels) or classes, known, remark)
+
+
+def _strange(array: Array) -> str:
+    return "NaN or infinity" if array.dtype.kind == "f" else "text"

@@ -19,7 +19,9 @@ SHOWN = 5
 class OutputGap:
     """The largest difference of one output over all samples, in itself and scaled, where it was, and the mean.
 
-    `fault` is what kept a sample's answers from being compared, if any.
+    `relative` is the root of the squared differences by that of the squared answers, None where those are no floats or
+    0 throughout; `count` values were compared, `told` of which were no NaN or infinity in both. `fault` is what kept a
+    sample's answers from being compared, if any.
     """
 
     name: str
@@ -27,6 +29,9 @@ class OutputGap:
     mean: float
     scaled: float
     sample: str
+    relative: float | None
+    count: int
+    told: int
     fault: str = ""
 
 
@@ -46,7 +51,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`agree` of `total` labels are the same; `off[i]` is how bad sample i is: share of other labels, difference."""
+    """`agree` of `total` labels are the same; `off[i]` is how bad sample i is: share of other labels, difference.
+
+    `remarks` are what a reader must know of the metrics: which could not be measured, what was left out.
+    """
 
     framework: str
     task: str
@@ -57,6 +65,7 @@ class Verdict:
     total: int
     metrics: tuple[Measured, ...]
     off: tuple[tuple[float, float], ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def agreement(self) -> float | None:
@@ -69,17 +78,16 @@ class Verdict:
 
     @property
     def passed(self) -> tuple[str, ...]:
-        """One line for each bound that is passed: which, and by how much."""
-        return (*self._differences(), *self._agreement(), *self._drops())
+        """One line for each bound that is passed: which, and by how much; or that there was nothing to compare."""
+        differences = (_difference(each, self.bounds) for each in self.outputs)
+        return (*filter(None, differences), *self._nothing(), *self._agreement(), *self._drops())
 
-    def _differences(self) -> list[str]:
-        most = self.bounds.max_difference
-        return [
-            f"'{each.name}': want a difference of at most {most:g} (--max-difference), found "
-            + (f"another shape in {each.sample}: {each.fault}" if each.fault else f"{each.scaled:.4g} in {each.sample}")
-            for each in self.outputs
-            if each.fault or not each.scaled <= most
-        ]
+    def _nothing(self) -> list[str]:
+        if self.task == "detection" and not self.total:
+            return ["boxes: want some to compare, found none in any sample; give real samples with --inputs"]
+        if not self.total and not any(each.count for each in self.outputs):
+            return ["answers: want some to compare, found empty ones only; give other samples with --inputs"]
+        return []
 
     def _agreement(self) -> list[str]:
         if self.agreement is None or self.agreement >= self.bounds.min_agreement:
@@ -126,6 +134,7 @@ class Verdict:
             "outputs": [_output(each) for each in self.outputs],
             "agreement": {"share": self.agreement, "agree": self.agree, "of": self.total},
             "metrics": [_metric(each) for each in self.metrics],
+            "remarks": list(self.remarks),
             "bounds": {name: getattr(self.bounds, name) for name in Bounds.__slots__},
             "worst": [_sample(self, i) for i in self.worst[:SHOWN]],
         }
@@ -137,10 +146,27 @@ class Verdict:
         return tables(self)
 
 
+def _difference(each: OutputGap, bounds: Bounds) -> str:
+    """Return how an output passes a bound, or that nothing of it could be compared; "" when it holds."""
+    most, wide = bounds.max_difference, bounds.max_relative
+    if each.fault:
+        found = f"another shape in {each.sample}: {each.fault}"
+        return f"'{each.name}': want a difference of at most {most:g} (--max-difference), found {found}"
+    if not each.scaled <= most:
+        found = f"{each.scaled:.4g} in {each.sample}"
+        return f"'{each.name}': want a difference of at most {most:g} (--max-difference), found {found}"
+    if each.count and not each.told:
+        return f"'{each.name}': want numbers to compare, found NaN or infinity only; give real samples with --inputs"
+    if wide is not None and each.relative is not None and not each.relative <= wide:
+        found = f"{each.relative:.4g} over all samples, root mean square by root mean square"
+        return f"'{each.name}': want a relative error of at most {wide:g} (--max-relative), found {found}"
+    return ""
+
+
 def _output(each: OutputGap) -> Mapping[str, Any]:
     return {
         "name": each.name, "max": each.largest, "mean": each.mean, "max_scaled": each.scaled, "sample": each.sample,
-        "fault": each.fault,
+        "relative": each.relative, "fault": each.fault,
     }  # fmt: skip
 
 

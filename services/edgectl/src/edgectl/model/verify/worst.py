@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 
 from edge_common.tensors import Array, TensorSpec
 from edgectl.bundle.session import Model
 from edgectl.model.aside import written
 from edgectl.model.data_npz import narrowed
+from edgectl.model.ours import WORST
 from edgectl.model.verify.run import answered
 from edgectl.model.verify.verdict import SHOWN, Verdict
 
@@ -23,15 +25,16 @@ if TYPE_CHECKING:
 def save_worst(folder: Path, verdict: Verdict, original: Original, model: Model, force: bool) -> list[str]:
     """Write the worst samples to the new directory `folder`, and return the names of its files.
 
-    Each is an .npz with `in.<input>`, `original.<output>` and `out.<output>` (the graph's), and a PNG of each input
-    that is a picture where OpenCV is installed; the names begin with the rank, 0 being the worst. Samples that do not
-    differ at all are left out.
+    worst.json says which they are and how far off. Each is an .npz with `in.<input>`, `original.<output>` and
+    `out.<output>` (the graph's), and a PNG of each input that is a picture where OpenCV is installed; the names begin
+    with the rank, 0 being the worst. Samples that do not differ at all are left out.
 
     Raises:
         ModelError: something is there already and not `force`, or the disk does not take it.
     """
-    with written(folder, force) as aside:
+    with written(folder, force, "directory") as aside:
         aside.mkdir()
+        (aside / WORST).write_bytes(orjson.dumps(verdict.facts()["worst"], option=orjson.OPT_INDENT_2) + b"\n")
         for rank, index in enumerate(verdict.worst[:SHOWN]):
             if verdict.off[index] > (0.0, 0.0):
                 _save(aside, f"{rank}-{_plain(verdict.dataset.names[index])}", verdict, index, original, model)

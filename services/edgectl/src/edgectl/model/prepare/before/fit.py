@@ -5,11 +5,13 @@ Faults are ModelError("input.key: want ..., found ...").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec import UNSET
 
-from edge_common.tensors import TensorSpec
+from edge_common.tensors import DTYPES, TensorSpec
 from edgectl.model.errors import ModelError
 from edgectl.model.prepare.before.spec import Before, Layout
 
@@ -47,6 +49,9 @@ def fitted(spec: Before, tensor: TensorSpec, one_frame: bool) -> Fitted:
         raise ModelError(f"input.name: want an input of one frame or of any number, found {_whose(tensor)}")
     one = one_frame or batch == 1 or spec.resize not in ("stretch", "none")
     factor, shift = _straight(spec)
+    _check_held("std", [255 * abs(each) for each in factor] + list(map(abs, shift)), "FP32")
+    if spec.quantised is not UNSET:
+        _check_held("quantised.scale", [1 / spec.quantised.scale], "FP32")
     return Fitted(spec, tensor, 1 if one else _FREE, _size(spec, tensor, width, height), layout, factor, shift)
 
 
@@ -62,6 +67,18 @@ def check_tensor(spec: Before, tensor: TensorSpec) -> None:
         raise ModelError(f'input.kind: want "tensor" for FP32 or FP64 numbers only, found {_whose(tensor)}')
     columns = tensor.shape[-1] if tensor.shape else 1
     _check_counts(spec, columns, f"one per column of {_whose(tensor)}")
+    _check_held("mean", list(map(abs, spec.mean)), tensor.datatype)
+    _check_held("std", [*spec.std, *(1 / std for std in spec.std)], tensor.datatype)
+
+
+def _check_held(key: str, sizes: Sequence[float], datatype: str) -> None:
+    """Raise ModelError unless the graph can compute with numbers of these `sizes`: infinity would be all it answers."""
+    most = float(np.finfo(DTYPES[datatype]).max)
+    if max(sizes) > most:
+        raise ModelError(
+            f"input.{key}: want numbers that {datatype} computes with, up to {most:.2g}, found {max(sizes):.2g} "
+            "of range, mean and std together"
+        )
 
 
 def _whose(tensor: TensorSpec) -> str:
