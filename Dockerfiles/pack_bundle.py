@@ -42,6 +42,9 @@ def pack(source: Path, target: Path) -> Bundle:
 def main(argv: list[str]) -> int:
     try:
         bundle = pack(Path(argv[1]), Path(argv[2]))
+    except OSError as exc:
+        print(f"pack_bundle: {exc.filename}: {(exc.strerror or str(exc)).lower()}", file=sys.stderr)
+        return 2
     except StartError as exc:
         print(f"pack_bundle: {exc}", file=sys.stderr)
         return 2

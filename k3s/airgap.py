@@ -9,11 +9,14 @@ of `edgectl image airgap`, whose list of images this is: each HelmChart of manif
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 from pathlib import Path
 
+from edge_common.bundle import sha256_of
+from edge_common.errors import StartError
+from edge_common.tomlfile import one_line, read_bytes
+from edgectl.image.gap import read_sums
 from edgectl.image.releases import images, releases, run
 from edgectl.model.errors import ModelError
 
@@ -21,13 +24,17 @@ HERE = Path(__file__).resolve().parent
 SUMS = "SHA256SUMS"
 # What install.sh needs beside itself.
 CARRIED = ("install.sh", "lib", "config.yaml", "kubelet.conf", "audit.yaml", "sysctl.conf", "logind.conf", "README.md")
-READ_SIZE = 1 << 20
+# What fetch.sh puts there beside the sums.
+FETCHED = ("ARCH", "VERSION", "bin/k3s", "bin/install-k3s.sh")
+# For a slow disk: to ask the engine for an image, to write gigabytes of them, to press those, to pack a chart.
+INSPECT_S, SAVE_S, PRESS_S, CHART_S = 60, 1800, 3600, 60
+MAX_SUMS_BYTES = 1024 * 1024
 
 
 def check_images(tool: str, names: list[str], arch: str) -> None:
     """Raise ModelError unless each image is here and for `arch`."""
     for name in names:
-        found = run(tool, "image", "inspect", "--format", "{{.Architecture}}", name).strip()
+        found = run(tool, "image", "inspect", "--format", "{{.Architecture}}", name, timeout_s=INSPECT_S).strip()
         if found != arch:
             raise ModelError(f"{name} is for {found}, wanted {arch}: build or pull it for that platform")
 
@@ -35,26 +42,17 @@ def check_images(tool: str, names: list[str], arch: str) -> None:
 def save(tool: str, names: list[str], target: Path) -> Path:
     """Write all images into one archive, a layer that several share once; compressed where zstd is there."""
     many = ["--multi-image-archive"] if tool == "podman" else []
-    run(tool, "save", *many, "--output", target, *names)
+    run(tool, "save", *many, "--output", target, *names, timeout_s=SAVE_S)
     if shutil.which("zstd") is None:
         return target
-    run("zstd", "--quiet", "--rm", "-T0", "-10", "--force", target)
+    run("zstd", "--quiet", "--rm", "-T0", "-10", "--force", target, timeout_s=PRESS_S)
     return target.with_name(target.name + ".zst")
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, read in pieces: an archive may be larger than the memory."""
-    seen = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(READ_SIZE):
-            seen.update(piece)
-    return seen.hexdigest()
 
 
 def write_sums(folder: Path) -> None:
     """List every file of `folder` in SHA256SUMS, as `sha256sum --check` reads it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    lines = [f"{digest(path)}  ./{path.relative_to(folder).as_posix()}\n" for path in files]
+    lines = [f"{sha256_of(path)}  ./{path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -64,14 +62,19 @@ def check_fetched(folder: Path) -> str:
     Raises:
         ModelError: it is not such a folder, or a file differs.
     """
-    for name in (SUMS, "ARCH", "VERSION", "bin/k3s", "bin/install-k3s.sh"):
+    for name in (SUMS, *FETCHED):
         if not (folder / name).is_file():
             raise ModelError(f"{folder / name} is missing: want a folder that fetch.sh made")
-    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
-        wanted, name = line.split("  ", 1)
-        if not (folder / name).is_file() or digest(folder / name) != wanted:
-            raise ModelError(f"{folder / name} is not what {SUMS} says: fetch it again")
-    return (folder / "ARCH").read_text(encoding="utf-8").strip()
+    sums = read_sums(str(folder / SUMS), read_bytes(folder / SUMS, MAX_SUMS_BYTES))
+    if unlisted := set(map(Path, FETCHED)) - set(map(Path, sums)):
+        raise ModelError(f"{folder / SUMS} does not list {min(unlisted)}: fetch it again")
+    for name, wanted in sums.items():
+        path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ModelError(f"{folder / SUMS}: want files of this folder, found {name!r:.200}: fetch it again")
+        if not path.is_file() or sha256_of(path) != wanted:
+            raise ModelError(f"{one_line(str(path))} is not what {SUMS} says: fetch it again")
+    return (folder / "ARCH").read_text(encoding="utf-8", errors="replace").strip()
 
 
 def copy_in(source: Path, target: Path) -> None:
@@ -94,7 +97,7 @@ def pack(folder: Path, manifests: Path, charts: Path, tool: str) -> list[str]:
     save(tool, names, folder / "images" / "edge-serve-images.tar")
     (folder / "charts").mkdir(exist_ok=True)
     for release in found:
-        run("helm", "package", release.chart, "--destination", folder / "charts")
+        run("helm", "package", release.chart, "--destination", folder / "charts", timeout_s=CHART_S)
     for name in CARRIED:
         copy_in(HERE / name, folder / name)
     copy_in(manifests, folder / "manifests")
@@ -125,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
             names = pack(given.folder, given.manifests, given.charts, given.tool)
             done = "carry it, then there: ./install.sh --from ."
             print(f"{given.folder}: {len(names)} images, SHA256SUMS written; {done}")
-    except (ModelError, OSError) as exc:
+    except (StartError, OSError) as exc:
         print(f"airgap.py: {exc}", file=sys.stderr)
         return 2
     return 0

@@ -40,6 +40,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cnn.save_weights(directory / "only.weights.h5")
         _two(keras).save(directory / "two.keras")
         _write_lambda(keras, directory / "lambda.keras")
+        keras.Sequential([keras.Input((4,)), keras.layers.Embedding(10, 3)]).save(directory / "words.keras")
         _write_svd(tf, directory / "svd")
         _write_tflite(tf, cnn, directory)
     return directory
@@ -117,6 +118,7 @@ def test_a_model_becomes_a_bundle_with_its_own_names_and_any_batch(
     [
         pytest.param("lambda.keras", "found Lambda 'twice', whose Python code loading would run", id="lambda"),
         pytest.param("svd", "found Svd in 'PartitionedCall/PartitionedCall/decompose/Svd'", id="operator"),
+        pytest.param("words.keras", "give real ones with --example FILE.npz", id="embedding-of-noise"),
         pytest.param("only.weights.h5", "weights alone; save it with model.save", id="weights"),
     ],
 )
@@ -124,6 +126,14 @@ def test_what_cannot_be_converted_is_one_line(run: Run, files: Path, tmp_path: P
     arguments = ("--name", "small", "--version", "1.0.0", "--output", tmp_path / "small")
     code, _, err = run("model", "convert", files / source, *arguments)
     assert code == 2 and told in err.splitlines()[-1] and not (tmp_path / "small").exists()
+
+
+def test_an_embedding_takes_real_numbers_of_words(run: Run, files: Path, tmp_path: Path) -> None:
+    original = open_original(str(files / "words.keras"), options=ConvertOptions())
+    np.savez(tmp_path / "rows.npz", **{original.inputs[0].name: np.arange(8, dtype=np.float32).reshape(2, 4)})
+    arguments = ("--name", "small", "--version", "1.0.0", "--output", tmp_path / "small")
+    code, _, err = run("model", "convert", files / "words.keras", *arguments, "--example", tmp_path / "rows.npz")
+    assert code == 0, err
 
 
 def test_a_lambda_layer_is_converted_with_trust(run: Run, files: Path, tmp_path: Path) -> None:

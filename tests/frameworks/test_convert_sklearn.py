@@ -67,6 +67,16 @@ def isolation() -> Any:
     return IsolationForest(n_estimators=8, random_state=0)
 
 
+def clusters() -> Any:
+    from sklearn.cluster import KMeans
+
+    return KMeans(3, n_init=1, random_state=0)
+
+
+def scaled_clusters() -> Any:
+    return scaled(clusters())
+
+
 def ridge() -> Any:
     from sklearn.linear_model import Ridge
 
@@ -85,6 +95,8 @@ def boosted() -> Any:
         pytest.param(linear, Y, ["label", "probabilities"], id="pipeline"),
         pytest.param(margin, Y, ["label", "scores"], id="no-probabilities"),
         pytest.param(isolation, None, ["label", "scores"], id="isolation-forest"),
+        pytest.param(clusters, None, ["label", "scores"], id="clusters"),
+        pytest.param(scaled_clusters, None, ["label", "scores"], id="scaled-clusters"),
         pytest.param(ridge, X[:, 0], ["prediction"], id="regression"),
         pytest.param(ridge, X[:, :2], ["prediction"], id="two-targets"),
         pytest.param(boosted, Y, ["label", "probabilities"], id="xgboost-in-pipeline"),
@@ -148,6 +160,61 @@ def test_columns_of_text_and_numbers_are_an_input_each(run: Run, tmp_path: Path)
     assert found == [("column_0", "FP32", [-1, 1]), ("column_1", "BYTES", [-1, 1])]
 
 
+@pytest.mark.parametrize("made", [clusters, scaled_clusters], ids=["alone", "in-a-pipeline"])
+@pytest.mark.parametrize("fitted", ["float32", "float64"])
+def test_clusters_are_asked_in_the_precision_they_were_fitted_in(
+    run: Run, tmp_path: Path, made: Callable[[], Any], fitted: str
+) -> None:
+    source = save(made().fit(X.astype(fitted)), tmp_path / "m.joblib")
+    code, out, err = convert(run, source, tmp_path / "small", "--trust")
+    assert code == 0, err
+    lines = [f"{precision}: 0 of 500 answers differ from predict" for precision in ("float32", "float64")]
+    assert json.loads(out)["notes"] == lines
+
+
+def test_columns_chosen_by_name_are_an_input_each_and_run_on_a_table(run: Run, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    table = pandas.DataFrame({"hot": X[:, 0], "wet": X[:, 1], "city": RNG.choice(["x", "y"], 200)})
+    parts = [("n", StandardScaler(), ["hot", "wet"]), ("c", OneHotEncoder(handle_unknown="ignore"), ["city"])]
+    model = make_pipeline(ColumnTransformer(parts), LogisticRegression()).fit(table, Y)
+    code, out, err = convert(run, save(model, tmp_path / "m.skops"), tmp_path / "small")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert facts["parity"]["holds"] and facts["notes"][0] == "float32: 0 of 500 answers differ from predict"
+    assert [(i["name"], i["datatype"]) for i in facts["inputs"]] == [
+        ("hot", "FP32"),
+        ("wet", "FP32"),
+        ("city", "BYTES"),
+    ]
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["plain", "named"])
+def test_an_encoder_alone_takes_text(run: Run, tmp_path: Path, named: bool) -> None:
+    from sklearn.preprocessing import OneHotEncoder
+
+    rows: Any = np.array([["x"], ["y"], ["z"]] * 9, object)
+    if named:
+        rows = pytest.importorskip("pandas").DataFrame(rows, columns=["features"])
+    code, out, err = convert(run, save(OneHotEncoder().fit(rows), tmp_path / "m.skops"), tmp_path / "small")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert facts["inputs"][0]["datatype"] == "BYTES" and facts["outputs"][0]["shape"] == [-1, 3]
+    assert facts["parity"]["holds"]
+
+
+def test_a_fixed_batch_is_that_of_the_answers_too(run: Run, tmp_path: Path) -> None:
+    source = save(linear().fit(X, Y), tmp_path / "m.skops")
+    code, out, err = convert(run, source, tmp_path / "small", "--batch", 2)
+    facts = json.loads(out)
+    assert code == 0, err
+    assert [tensor["shape"] for tensor in (*facts["inputs"], *facts["outputs"])] == [[2, 3], [2], [2, 2]]
+
+
 def test_an_estimator_without_converter_is_named_with_its_step(run: Run, tmp_path: Path) -> None:
     from sklearn.neighbors import NearestCentroid
     from sklearn.pipeline import Pipeline
@@ -169,6 +236,30 @@ def test_an_estimator_without_converter_is_named_with_its_step(run: Run, tmp_pat
         pytest.param(forest, [], "want a fitted estimator", id="not-fitted"),
         pytest.param(lambda: ridge().fit(X, Y), ["--framework", "xgboost"], "found sklearn; leave", id="framework"),
         pytest.param(lambda: ridge().fit(X, Y), ["--shape", "x=1,3"], "want no --shape", id="shape"),
+        pytest.param(
+            lambda: forest().fit(X, np.stack([Y, 1 - Y], 1)),
+            [],
+            "want one label per row, found 2 outputs; fit one model each",
+            id="two-labels",
+        ),
+        pytest.param(
+            lambda: xgb("XGBClassifier", booster="gblinear").fit(X, Y),
+            [],
+            "want plain trees, found booster 'gblinear'; train with booster='gbtree'",
+            id="gblinear",
+        ),
+        pytest.param(
+            lambda: scaled(xgb("XGBRegressor", booster="dart")).fit(X, X[:, 0]),
+            [],
+            "want plain trees, found booster 'dart'",
+            id="dart-in-pipeline",
+        ),
+        pytest.param(
+            lambda: xgb("XGBRanker").fit(X, Y, group=[100, 100]),
+            [],
+            "found a ranker ('rank:ndcg'); train an XGBRegressor",
+            id="ranker",
+        ),
     ],
 )
 def test_bad_pickles_are_one_line(
@@ -183,6 +274,33 @@ def test_skops_with_types_of_others_needs_trust(run: Run, tmp_path: Path) -> Non
     code, _, err = convert(run, source, tmp_path / "small")
     assert code == 2 and "xgboost.sklearn.XGBClassifier" in err and "--trust loads them" in err
     assert convert(run, source, tmp_path / "small", "--trust")[0] == 0
+
+
+def xgb(kind: str, **how: Any) -> Any:
+    return getattr(pytest.importorskip("xgboost"), kind)(n_estimators=2, **how)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "told"),
+    [
+        pytest.param("XGBRegressor", {"booster": "dart"}, "want plain trees, found booster 'dart'", id="dart"),
+        pytest.param("XGBRanker", {}, "want a classifier or a regressor of XGBoost, found a ranker", id="ranker"),
+    ],
+)
+def test_files_of_xgboost_that_hold_something_else_say_what_to_train(
+    run: Run, tmp_path: Path, kind: str, how: dict[str, str], told: str
+) -> None:
+    more = {"group": [100, 100]} if kind == "XGBRanker" else {}
+    xgb(kind, **how).fit(X, Y, **more).save_model(tmp_path / "m.json")
+    code, _, err = convert(run, tmp_path / "m.json", tmp_path / "small")
+    assert code == 2 and told in err and err.count("\n") == 1, err
+
+
+def test_a_fixed_batch_of_boosted_trees_is_in_the_graph(run: Run, tmp_path: Path) -> None:
+    code, out, err = convert(run, xgboost_file(tmp_path / "m.json", Y), tmp_path / "small", "--batch", 4)
+    facts = json.loads(out)
+    assert code == 0, err
+    assert [tensor["shape"] for tensor in (*facts["inputs"], *facts["outputs"])] == [[4, 3], [4], [4, 2]]
 
 
 def xgboost_file(path: Path, target: Array) -> Path:

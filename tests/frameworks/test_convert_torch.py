@@ -38,6 +38,14 @@ class Fixed(nn.Module):
     def forward(self, x):
         return x.reshape(2, 3, 1)
 
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 3)
+
+    def forward(self, ids):
+        return self.table(ids)
+
 class Bad(nn.Module):
     def __init__(self):
         super().__init__()
@@ -56,7 +64,13 @@ def none():
 def fails():
     raise RuntimeError("no weights")
 
-bad, two, fixed = Bad, Two, Fixed
+def exits():
+    raise SystemExit(7)
+
+def stopped():
+    raise SystemExit(143)
+
+bad, two, fixed, words = Bad, Two, Fixed, Words
 """
 
 
@@ -124,6 +138,11 @@ def test_a_factory_from_the_current_directory_with_an_example(run: Run, nets: An
         pytest.param("nets:none", ["--shape", "x=1,3"], "want a function that returns a torch.nn.Module", id="module"),
         pytest.param("nets:gone", ["--shape", "x=1,3"], "want a function 'gone' in the module 'nets'", id="function"),
         pytest.param("nots:net", ["--shape", "x=1,3"], "want a module 'nots' in", id="no-module"),
+        pytest.param("nets:exits", ["--shape", "x=1,3"], "found one that ends the program with 7", id="exits"),
+        pytest.param(
+            "nets:words", ["--shape", "ids=1,4"], "give real ones with --example FILE.npz", id="whole-numbers"
+        ),
+        pytest.param("nets:net", ["--shape", "image=0,3,8,8"], "want extents of 1 or more, found [0,", id="empty"),
         pytest.param("nets:fails", ["--shape", "x=1,3"], "the function failed: no weights", id="fails"),
     ],
 )
@@ -136,6 +155,17 @@ def test_what_cannot_be_converted_is_one_line(
 ) -> None:
     code, _, err = convert(run, source, *more)
     assert code == 2 and told in err.splitlines()[-1] and not Path("small").exists(), err
+
+
+def test_whole_numbers_of_an_example_are_taken_as_they_are(run: Run, nets: Any) -> None:
+    np.savez("rows.npz", ids=np.arange(8).reshape(2, 4))
+    code, out, err = convert(run, "nets:words", "--example", "rows.npz")
+    assert code == 0 and json.loads(out)["inputs"][0]["datatype"] == "INT64", err
+
+
+def test_being_told_to_stop_is_no_fault_of_the_function(run: Run, nets: Any) -> None:
+    """main.py leaves by SystemExit at SIGTERM, in whatever runs then."""
+    assert convert(run, "nets:stopped", "--shape", "x=1,3")[0] == 143
 
 
 def test_weights_alone_are_told_apart(run: Run, nets: Any) -> None:

@@ -259,6 +259,13 @@ def test_the_optimised_graph_is_kept_used_and_made_anew(doubler: Path, tmp_path:
     assert run("--check", doubler, "--cache-dir", tmp_path / "file").returncode == 0
 
 
+def test_a_budget_of_memory_is_in_megabytes(tmp_path: Path) -> None:
+    """Of 10^6 bytes, as edgectl measures them."""
+    with running(bundle(tmp_path / "a", extra="[budget]\nmemory_mb = 1500\n"), tmp_path / "log") as service:
+        line = next(x for x in service.metrics().splitlines() if x.startswith("edge_inference_memory_budget_bytes{"))
+        assert float(line.split()[-1]) == 1.5e9
+
+
 def test_the_cold_start_budget_counts_to_the_end_of_the_check(tmp_path: Path) -> None:
     done = run("--check", bundle(tmp_path / "b", extra="[budget]\ncold_start_ms = 1\n"))
     assert done.returncode == 3

@@ -171,7 +171,7 @@ def _two_images(bundle: Path, rt: Path) -> None:
         pytest.param(_damaged_layer, "is damaged", id="damaged-layer"),
         pytest.param(_missing_layer, "no such file", id="missing-layer"),
         pytest.param(_no_layout, "want an OCI layout with index.json", id="no-layout"),
-        pytest.param(_broken_index, "want a JSON object", id="broken-index"),
+        pytest.param(_broken_index, "want an index of images", id="broken-index"),
         pytest.param(_escaping_digest, "want digests of the form sha256:HEX", id="escaping-digest"),
         pytest.param(_two_images, "want one image, or its tag after a colon", id="two-images"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,33 @@ def test_what_is_no_model_is_refused_with_what_is_wanted(tmp_path: Path, name: s
     with pytest.raises(ModelError, match="want a model") as caught:
         detect(str(tmp_path / name), None)
     assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_damaged_central_directory_is_one_line(tmp_path: Path) -> None:
+    content = zipped(config_dot_json="{}", metadata_dot_json="{}")
+    (tmp_path / "m.keras").write_bytes(content.replace(b"PK\1\2", b"PK\0\0"))
+    with pytest.raises(ModelError, match=r"want a whole zip archive, found a damaged one: .*; save the model again"):
+        detect(str(tmp_path / "m.keras"), None)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(data=st.data())
+def test_an_archive_with_any_bytes_changed_is_read_or_refused_in_one_line(tmp_path: Path, data: st.DataObject) -> None:
+    files = {"config_dot_json": lambda_config(), "metadata_dot_json": "{}", "m__models__m_dot_json": "{}"}
+    content = bytearray(zipped(**files, m__data__weights__model_weights_config_dot_json=weights(False)))
+    changes = st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255))
+    for place, value in data.draw(st.lists(changes, min_size=1, max_size=4)):
+        content[place] = value
+    path = tmp_path / "m.keras"
+    path.write_bytes(content)
+    reads = [lambda: detect(str(path), None), lambda: refuse_pickles(str(path), trust=False)]
+    if zipfile.is_zipfile(path):
+        reads.append(lambda: refuse_code(str(path), trust=False))
+    for read in reads:
+        try:
+            read()
+        except ModelError as exc:
+            assert "\n" not in str(exc) and str(path) in str(exc)
 
 
 @pytest.mark.parametrize(

@@ -172,10 +172,15 @@ def test_the_models_fault_names_the_model(run: Run, net: Path, tmp_path: Path) -
     assert "found com.microsoft.Conv in 'conv'" in err
 
 
-def test_a_file_that_is_there_is_not_replaced(run: Run, net: Path) -> None:
-    code, _, err = run("model", "prepare", net, *LETTERBOX, "--output", net)
+def test_a_file_that_is_there_is_replaced_when_asked_but_never_the_source(run: Run, net: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    out.write_bytes(b"another")
+    code, _, err = run("model", "prepare", net, *LETTERBOX, "--output", out)
     assert (code, "--force replaces it" in err) == (2, True)
-    assert run("model", "prepare", net, *LETTERBOX, "--output", net, "--force")[0] == 0
+    assert run("model", "prepare", net, *LETTERBOX, "--output", out, "--force")[0] == 0
+    was = net.read_bytes()
+    code, _, err = run("model", "prepare", net, *LETTERBOX, "--output", net, "--force")
+    assert code == 2 and f"want a place beside what is read, found {net} there" in err and net.read_bytes() == was
 
 
 def test_a_file_that_is_no_model(run: Run, tmp_path: Path) -> None:

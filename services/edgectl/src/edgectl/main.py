@@ -47,6 +47,8 @@ def _root(
 
 def main() -> None:
     """Run; a StartError is one line on stderr and exit code 2, SIGTERM clears up as Ctrl-C does and is 143."""
+    # Before whatever imports it first: ONNX Runtime would report its use to its maker, and leave a file in TMPDIR.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     with _ended_in_order():
         try:
             app()

@@ -19,7 +19,7 @@ from edge_common.bundle import (
     refuse_external_data,
     sha256_of,
 )
-from edge_common.golden import Golden, compare, load_all, save_golden
+from edge_common.golden import Golden, check_golden_matches, compare, load_all, save_golden
 from edge_common.manifest import (
     SCHEMA,
     Answer,
@@ -79,7 +79,7 @@ def create_bundle(
         BundleError: bad metadata, a graph that does not load, inputs that do not fit it, answers that differ from
             one run to the next, or `out` in use.
     """
-    _refuse(out, force)
+    refuse_used(out, force)
     golden = GoldenSpec(files=[f"{GOLDEN}/{i:03}.npz" for i in range(len(inputs))], rtol=rtol, atol=atol)
     manifest = _manifest(out, model, golden, bool(labels), facts)
     _build(out, model, manifest, inputs, _texts(out, labels, extra or {}))
@@ -127,10 +127,15 @@ def _build(
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _refuse(out: Path, force: bool) -> None:
-    if out.exists() and not out.is_dir():
+def refuse_used(out: Path, force: bool) -> None:
+    """Raise BundleError unless a bundle may be written to `out`."""
+    try:
+        there, used = out.exists() and not out.is_dir(), out.is_dir() and any(out.iterdir())
+    except OSError as exc:
+        raise BundleError(f"{out}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
+    if there:
         raise BundleError(f"{out}: want a directory to write, found a file")
-    if not force and out.is_dir() and any(out.iterdir()):
+    if used and not force:
         raise BundleError(
             f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there"
         )
@@ -153,7 +158,8 @@ def _write(
     bundle = read_bundle(aside)
     bundle.check_hash()
     check_graph(bundle, graph.inputs, graph.outputs)
-    load_all(bundle)
+    for golden in load_all(bundle):
+        check_golden_matches(golden, graph.inputs, graph.outputs)
 
 
 def _record(graph: Model, path: Path, feed: Mapping[str, Array], golden: GoldenSpec) -> None:

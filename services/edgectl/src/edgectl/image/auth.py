@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -56,7 +55,7 @@ def login(host: str, repository: str, env: Mapping[str, str]) -> Login:
         found = _entry(path, document, host, repository)
         if found is not None:
             return found
-        helper = _helper(document, host)
+        helper = _helper(path, document, host)
         if helper and (asked := _ask(helper, host, env)) is not None:
             return asked
     return Login()
@@ -69,9 +68,16 @@ def _read(path: Path, required: bool) -> dict[str, Any]:
         if required:
             raise ModelError(f"REGISTRY_AUTH_FILE={path}: no such file; `podman login` writes one") from None
         return {}
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{path}: want JSON with logins, as `docker login` writes it: {exc}") from None
-    return document if isinstance(document, dict) else {}
+    return _table(str(path), document)
+
+
+def _table(where: str, found: object) -> dict[str, Any]:
+    """Return a part of an auth file; null stands for nothing."""
+    if not isinstance(found, dict | None):
+        raise ModelError(f"{where}: want a table, as `docker login` writes it, found {found!r:.60}; log in again")
+    return found or {}
 
 
 def _keys(host: str, repository: str) -> Iterator[str]:
@@ -83,7 +89,7 @@ def _keys(host: str, repository: str) -> Iterator[str]:
 
 
 def _entry(path: Path, document: dict[str, Any], host: str, repository: str) -> Login | None:
-    auths = document.get("auths") or {}
+    auths = _table(f"{path}: auths", document.get("auths"))
     plain = {str(key).removeprefix("https://").removeprefix("http://").rstrip("/"): auths[key] for key in auths}
     plain |= {key.removesuffix(end): plain[key] for key in list(plain) for end in ("/v1", "/v2") if key.endswith(end)}
     for key in _keys(host, repository):
@@ -97,15 +103,16 @@ def _entry(path: Path, document: dict[str, Any], host: str, repository: str) -> 
 def _login(where: str, entry: dict[str, Any]) -> Login:
     try:
         user, colon, password = base64.b64decode(str(entry.get("auth", "")), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        colon = ""
+    except ValueError:
+        # Not base64, or not of text; an identity token stands without it.
+        user = colon = password = ""
     if not colon and not entry.get("identitytoken"):
         raise ModelError(f"{where}: want the base64 of user:password, found something else; log in again") from None
     return Login(user, password, str(entry.get("identitytoken", "")))
 
 
-def _helper(document: dict[str, Any], host: str) -> str:
-    own = (document.get("credHelpers") or {}).get(host)
+def _helper(path: Path, document: dict[str, Any], host: str) -> str:
+    own = _table(f"{path}: credHelpers", document.get("credHelpers")).get(host)
     return str(own or document.get("credsStore") or "")
 
 

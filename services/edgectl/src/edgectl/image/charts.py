@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import tarfile
-import tempfile
 import zlib
-from pathlib import Path
 
 from edgectl.image import tarbytes
 from edgectl.image.releases import Release, run
+from edgectl.model.scratch import scratch
 
 _HELM_S = 60
 _LEVEL, _GZIP = 9, 31
@@ -21,10 +20,10 @@ def packed(found: list[Release]) -> dict[str, bytes]:
     Raises:
         ModelError: helm is not there, or takes no chart in this.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         for chart in sorted({release.chart for release in found}):
             run("helm", "package", chart, "--destination", folder, timeout_s=_HELM_S)
-        return {path.name: timeless(path.read_bytes()) for path in sorted(Path(folder).glob("*.tgz"))}
+        return {path.name: timeless(path.read_bytes()) for path in sorted(folder.glob("*.tgz"))}
 
 
 def timeless(archive: bytes) -> bytes:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_common.bundle import Bundle
+from edge_common.tomlfile import one_line
+from edgectl.image.documents import Config, Settings
 from edgectl.model.errors import ModelError
 
 # Every image of a model is as old as the next: what was built when would give another digest each day.
@@ -27,16 +29,18 @@ def labels(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def check_runtime(where: str, config: Mapping[str, Any]) -> None:
+def check_runtime(where: str, config: Config) -> None:
     """Raise ModelError unless it is the configuration of a runtime without a model."""
-    settings = config.get("config") or {}
-    if _SETTING not in (settings.get("Env") or ()):
+    settings = config.config or Settings()
+    if _SETTING not in (settings.env or ()):
         raise ModelError(
             f"--runtime {where}: want an edge-inference image, found one without {_SETTING} in its environment"
         )
-    title = (settings.get("Labels") or {}).get(_TITLE, "")
+    title = one_line((settings.labels or {}).get(_TITLE, ""))
     if title.startswith("edge-model-"):
-        raise ModelError(f"--runtime {where}: want the runtime alone, found {title}, whose files would show through")
+        raise ModelError(
+            f"--runtime {where}: want the runtime alone, found {title:.100}, whose files would show through"
+        )
 
 
 def extended(config: Mapping[str, Any], bundle: Bundle, diff_id: str) -> dict[str, Any]:
@@ -48,8 +52,9 @@ def extended(config: Mapping[str, Any], bundle: Bundle, diff_id: str) -> dict[st
     made["created"] = WHEN
     own = made.setdefault("config", {})
     own["Labels"] = dict(sorted({**(own.get("Labels") or {}), **labels(bundle)}.items()))
-    made["rootfs"]["diff_ids"].append(diff_id)
-    made.setdefault("history", []).extend(_history(bundle))
+    below = made.get("rootfs") or {"type": "layers"}
+    made["rootfs"] = {**below, "diff_ids": [*(below.get("diff_ids") or ()), diff_id]}
+    made["history"] = [*(made.get("history") or ()), *_history(bundle)]
     return made
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from edge_common.tomlfile import read_bytes
+from edgectl.image.documents import decoded
 from edgectl.image.media import is_digest
-from edgectl.image.store import open_archive
+from edgectl.image.store import MAX_DOCUMENT_BYTES, open_archive
 from edgectl.model.errors import ModelError
 
 DESCRIPTION = "airgap.json"
 SCHEMA = 1
-# A hundred images of ten layers take a tenth of this.
-_MAX_BYTES = 4 * 1024 * 1024
+_SUM = re.compile(r"[0-9a-f]{64}")
 
 
 class GapImage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,15 +76,13 @@ def read_gap(path: Path) -> Gap:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise ModelError(f"{path}: want an air-gap file, or {DESCRIPTION} out of one; found {found}")
-    return parsed_gap(str(path), path.read_bytes() if path.suffix == ".json" else _out_of(path))
+    data = read_bytes(path, MAX_DOCUMENT_BYTES) if path.suffix == ".json" else _out_of(path)
+    return parsed_gap(str(path), data)
 
 
 def parsed_gap(where: str, data: bytes) -> Gap:
     """Return a description."""
-    try:
-        gap = msgspec.json.decode(data[:_MAX_BYTES], type=Gap)
-    except msgspec.MsgspecError as exc:
-        raise ModelError(f"{where}: want {DESCRIPTION} of an air-gap file: {exc}") from None
+    gap = decoded(where, f"{DESCRIPTION} of an air-gap file", data, Gap)
     if gap.schema != SCHEMA:
         raise ModelError(f"{where}: schema: want {SCHEMA}, found {gap.schema}; another version of edgectl wrote it")
     if wrong := next((each for each in (*gap.blobs, *gap.left_out) if not is_digest(each)), None):
@@ -90,11 +91,33 @@ def parsed_gap(where: str, data: bytes) -> Gap:
 
 
 def _out_of(path: Path) -> bytes:
-    archive = open_archive(path)
-    with archive.tar:
-        return archive.read(DESCRIPTION)
+    # What is wrong with it as an image's archive is not what the person asked.
+    with suppress(ModelError):
+        archive = open_archive(path)
+        with archive.tar:
+            return archive.read(DESCRIPTION)
+    raise ModelError(
+        f"{path}: want an air-gap file, as `edgectl image airgap` writes it, or {DESCRIPTION} out of one; "
+        "found another file, or one cut off"
+    )
 
 
 def sums(entries: Iterable[tuple[str, str]]) -> bytes:
     """Return what `sha256sum --check` reads, of names and digests in hexadecimal."""
     return "".join(f"{digest}  {name}\n" for name, digest in entries).encode()
+
+
+def read_sums(where: str, data: bytes) -> dict[str, str]:
+    """Return names and digests of what `sums` or sha256sum wrote.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    try:
+        lines = [line.split("  ", 1) for line in data.decode().splitlines()]
+        found = {name: digest for digest, name in lines}
+    except ValueError:
+        found = {"": ""}
+    if not all(name and _SUM.fullmatch(digest) for name, digest in found.items()):
+        raise ModelError(f"{where}: want lines as sha256sum writes them: damaged; carry it again")
+    return found

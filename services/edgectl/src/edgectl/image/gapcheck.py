@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from edgectl.image.gap import DESCRIPTION, Gap, parsed_gap
+from edge_common.tomlfile import one_line
+from edgectl.image.gap import DESCRIPTION, Gap, parsed_gap, read_sums
 from edgectl.image.gapfile import SUMS
 from edgectl.image.store import MAX_DOCUMENT_BYTES, Tick
 from edgectl.model.errors import ModelError
@@ -37,27 +38,19 @@ def _checked(path: Path, tar: tarfile.TarFile, tick: Tick) -> Gap:
     for entry in tar:
         file = tar.extractfile(entry)
         if file is None:
-            raise ModelError(f"{path}: {entry.name}: want files and nothing else; carry it again")
+            raise ModelError(f"{path}: {one_line(entry.name)}: want files and nothing else; carry it again")
         if entry.name == SUMS and not wanted:
-            wanted = _sums(path, file.read(MAX_DOCUMENT_BYTES))
+            wanted = read_sums(f"{path}: {SUMS}", file.read(MAX_DOCUMENT_BYTES))
             continue
         if entry.name == DESCRIPTION:
             description = file.read(MAX_DOCUMENT_BYTES)
             file.seek(0)
         if wanted.pop(entry.name, "") != _digest(file, tick):
-            raise ModelError(f"{path}: {entry.name} is not what {SUMS} says: damaged; carry it again")
+            raise ModelError(f"{path}: {one_line(entry.name)} is not what {SUMS} says: damaged; carry it again")
     if wanted or not description:
-        missing = next(iter(wanted), SUMS)
+        missing = one_line(next(iter(wanted), SUMS))
         raise ModelError(f"{path}: {missing} is missing: cut off, or no air-gap file; carry it again")
     return parsed_gap(f"{path}: {DESCRIPTION}", description)
-
-
-def _sums(path: Path, data: bytes) -> dict[str, str]:
-    try:
-        pairs = [line.split("  ", 1) for line in data.decode().splitlines()]
-        return {name: digest for digest, name in pairs}
-    except (UnicodeDecodeError, ValueError):
-        raise ModelError(f"{path}: {SUMS}: want lines as sha256sum writes them: damaged; carry it again") from None
 
 
 def _digest(file: IO[bytes], tick: Tick) -> str:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from edge_common.tomlfile import read_bytes
 from edgectl.image import tarbytes
 from edgectl.image.gap import DESCRIPTION, SCHEMA, Earlier, Gap, GapImage, sums
 from edgectl.image.image import Image
 from edgectl.image.layout import index
 from edgectl.image.media import Descriptor
 from edgectl.image.releases import Release
-from edgectl.image.store import INDEX_FILE, LAYOUT_FILE, LAYOUT_TEXT, Tick
+from edgectl.image.store import INDEX_FILE, LAYOUT_FILE, LAYOUT_TEXT, MAX_DOCUMENT_BYTES, Tick
 from edgectl.image.verified import pieces
 
 SUMS, LEFT_OUT, APPLY = "SHA256SUMS", "LEFT_OUT", "apply.sh"
@@ -72,7 +73,7 @@ def value_files(found: Sequence[Release], manifests: Path, charts: Mapping[str, 
     """Return charts, the manifests that name them, and each release's values for helm on the command line."""
     return {
         **{f"charts/{name}": data for name, data in charts.items()},
-        **{f"manifests/{path.name}": path.read_bytes() for path in sorted(manifests.glob("*.yaml"))},
+        **{f"manifests/{path.name}": read_bytes(path, MAX_DOCUMENT_BYTES) for path in sorted(manifests.glob("*.yaml"))},
         **{f"values/{release.name}.yaml": release.values.encode() for release in found},
     }
 

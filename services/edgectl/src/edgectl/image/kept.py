@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,8 @@ class Kept:
             return
 
     def forget(self, registry: Registry, blob: Descriptor) -> None:
-        self._file(registry, blob).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file(registry, blob).unlink()
 
     def _file(self, registry: Registry, blob: Descriptor) -> Path:
         key = f"{registry.host}/{registry.repository}@{blob.digest}"

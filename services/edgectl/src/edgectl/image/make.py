@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_common.bundle import Bundle, read_bundle
+from edge_common.bundlefiles import files
+from edge_common.tomlfile import one_line
 from edgectl.image.config import check_runtime, extended
+from edgectl.image.documents import RootFs
 from edgectl.image.image import Image
 from edgectl.image.layer import Layer, write_layer
 from edgectl.image.layout import Writer, encoded
@@ -45,6 +48,7 @@ def checked_bundle(path: Path, answers: bool) -> Bundle:
     if not answers:
         bundle = read_bundle(path)
         bundle.check_hash()
+        files(bundle)
         return bundle
     from edgectl.bundle.check import check_bundle
 
@@ -53,6 +57,8 @@ def checked_bundle(path: Path, answers: bool) -> Bundle:
         raise ModelError(
             f"{path}: {result.differences[0]}; `edgectl bundle check` says more, --no-answers builds it all the same"
         )
+    # What may not be packed is told before a runtime is fetched for it.
+    files(result.bundle)
     return result.bundle
 
 
@@ -62,9 +68,9 @@ def make(bundle: Bundle, runtime: Image, name: str, target: Path, tick: Tick) ->
     Raises:
         ModelError: `runtime` is none, or is damaged.
     """
-    config = runtime.document(runtime.config)
-    check_runtime(runtime.name or runtime.store.where, config)
-    if len((config.get("rootfs") or {}).get("diff_ids") or ()) != len(runtime.layers):
+    settings = runtime.settings()
+    check_runtime(one_line(runtime.name) or runtime.store.where, settings)
+    if len((settings.rootfs or RootFs()).diff_ids or ()) != len(runtime.layers):
         raise ModelError(
             f"{runtime.store.where}: want a diff_id for each of {len(runtime.layers)} layers, found another number"
         )
@@ -76,7 +82,7 @@ def make(bundle: Bundle, runtime: Image, name: str, target: Path, tick: Tick) ->
     fresh = target / "layer"
     layer = write_layer(bundle, fresh)
     fresh.rename(writer.blobs / layer.descriptor.hex)
-    made = writer.put(encoded(extended(config, bundle, layer.diff_id)), CONFIG)
+    made = writer.put(encoded(extended(runtime.document(), bundle, layer.diff_id)), CONFIG)
     manifest = writer.put(encoded(_manifest(runtime, made, layer)), MANIFEST)
     writer.end(name, manifest)
     return Made(name, manifest, layer, runtime)

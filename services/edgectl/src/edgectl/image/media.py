@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgectl.image.documents import Entry
 from edgectl.model.errors import ModelError
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -58,19 +59,15 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def descriptor(where: str, document: object) -> Descriptor:
-    """Return what `document` says, which came from the image `where`.
+def descriptor(where: str, entry: Entry) -> Descriptor:
+    """Return what `entry` says, which came from the image `where`.
 
     Raises:
-        ModelError: it is no descriptor.
+        ModelError: its digest or size can be none.
     """
-    if not isinstance(document, dict):
-        raise ModelError(f"{where}: want a descriptor of a blob, found {document!r:.60}")
-    digest, size = document.get("digest"), document.get("size")
-    if not isinstance(digest, str) or not is_digest(digest):
-        raise ModelError(f"{where}: want digests of the form sha256:HEX, found {digest!r:.80}")
-    if not isinstance(size, int) or size < 0:
-        raise ModelError(f"{where}: {digest}: want a size, found {size!r:.60}")
-    platform = document.get("platform") or {}
-    told = f"{platform.get('os', '')}/{platform.get('architecture', '')}" if platform else ""
-    return Descriptor(digest, size, str(document.get("mediaType", "")), document.get("annotations") or {}, told)
+    if not is_digest(entry.digest):
+        raise ModelError(f"{where}: want digests of the form sha256:HEX, found {entry.digest!r:.80}")
+    if entry.size < 0:
+        raise ModelError(f"{where}: {entry.digest}: want a size, found {entry.size}")
+    told = f"{entry.platform.os}/{entry.platform.architecture}" if entry.platform else ""
+    return Descriptor(entry.digest, entry.size, entry.media_type or "", entry.annotations or {}, told)

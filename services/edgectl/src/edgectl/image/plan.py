@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgectl.image.client import Refused
 from edgectl.image.image import Image
 from edgectl.image.media import MANIFEST, Descriptor
 from edgectl.image.reference import Reference
-from edgectl.image.registry import Refused, Registry
+from edgectl.image.registry import Registry
 
 SEND, THERE, LINK = "send", "there", "link"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from edge_common.tomlfile import one_line
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import filling_scratch, scratch
 
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 # A chart of ours takes a quarter of a second; helm waits for nobody.
@@ -29,7 +30,7 @@ class Release:
     values: str
 
 
-def run(*command: str | Path, timeout_s: float | None = None) -> str:
+def run(*command: str | Path, timeout_s: float) -> str:
     """Run `command` and return what it printed.
 
     Raises:
@@ -37,9 +38,11 @@ def run(*command: str | Path, timeout_s: float | None = None) -> str:
     """
     words = [str(part) for part in command]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=timeout_s)
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s)
     except FileNotFoundError:
         raise ModelError(f"{words[0]} is not on PATH") from None
+    except OSError as exc:
+        raise ModelError(f"{words[0]}: cannot be run: {(exc.strerror or str(exc)).lower()}") from None
     except subprocess.TimeoutExpired:
         raise ModelError(f"{' '.join(words[:3])}: not done within {timeout_s:.0f} s") from None
     if done.returncode:
@@ -86,10 +89,27 @@ def _release(path: Path, document: dict[str, Any], sources: dict[str, Path], cha
 def _documents(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of one manifest."""
     try:
-        found = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise ModelError(f"{path}: {' '.join(str(exc).split())}") from None
-    yield from (document for document in found if isinstance(document, dict))
+        text = path.read_text(encoding="utf-8")
+    except IsADirectoryError:
+        raise ModelError(f"{path}: want a manifest, found a directory; give it another name") from None
+    except OSError as exc:
+        raise ModelError(f"{path}: {(exc.strerror or str(exc)).lower()}") from None
+    except UnicodeDecodeError as exc:
+        raise ModelError(f"{path}: want UTF-8 text: {exc}") from None
+    yield from objects(str(path), text)
+
+
+def objects(where: str, text: str) -> list[dict[str, Any]]:
+    """Return the objects in YAML from `where`.
+
+    Raises:
+        ModelError: it is no YAML.
+    """
+    try:
+        return [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        # ValueError is what a time that is none gives.
+        raise ModelError(f"{where}: want YAML: {one_line(' '.join(str(exc).split()))[:300]}") from None
 
 
 def _version(chart: Path) -> str:
@@ -97,19 +117,21 @@ def _version(chart: Path) -> str:
 
 
 def _rendered(release: Release) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        values = Path(folder) / "values.yaml"
-        values.write_text(release.values, encoding="utf-8")
+    with scratch() as folder:
+        values = folder / "values.yaml"
+        with filling_scratch():
+            values.write_text(release.values, encoding="utf-8")
         where = ("--namespace", release.namespace, "--values", values)
         text = run("helm", "template", release.name, release.chart, *where, timeout_s=_HELM_S)
-    return [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
+    return objects(f"{release.chart}: what helm made of it for {release.name}", text)
 
 
 def _pod_images(node: Any) -> Iterator[str]:
     """Yield the images of all pods anywhere in an object: of a Pod, or of the template in whatever makes pods."""
     if isinstance(node, dict):
         for key in _CONTAINERS:
-            for container in node.get(key) or ():
+            listed = node.get(key)
+            for container in listed if isinstance(listed, list) else ():
                 if isinstance(container, dict) and "image" in container:
                     yield str(container["image"])
         for child in node.values():

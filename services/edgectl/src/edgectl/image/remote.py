@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from edgectl.image.client import Cut, Reply
 from edgectl.image.media import INDEXES, MANIFESTS, Descriptor
 from edgectl.image.reference import Reference
-from edgectl.image.registry import Cut, Registry
-from edgectl.image.store import MAX_DOCUMENT_BYTES, Tick
+from edgectl.image.registry import Registry
+from edgectl.image.store import Tick
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import filling_scratch
 
 # Tries in a row that bring nothing, with 1, 2, 4 ... seconds between: half a minute.
 TRIES = 5
@@ -39,15 +41,14 @@ class Remote:
         url = self.registry.url(f"manifests/{self.reference.wanted}")
         reply = self.registry.ask("GET", url, want=(200,), headers={"Accept": _ACCEPT})
         data = reply.data
-        if len(data) > MAX_DOCUMENT_BYTES:
-            raise ModelError(f"{self.where}: want a manifest up to {MAX_DOCUMENT_BYTES} bytes, found {len(data)}")
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if self.reference.digest and digest != self.reference.digest:
             raise ModelError(f"{self.where}: the registry's manifest is another one, {digest}")
         kind = reply.headers.get("Content-Type", "").partition(";")[0].strip()
         name = str(Reference(self.reference.host, self.reference.repository, self.reference.tag))
         root = Descriptor(digest, len(data), kind, {"org.opencontainers.image.ref.name": name})
-        (self.folder / root.hex).write_bytes(data)
+        with filling_scratch():
+            (self.folder / root.hex).write_bytes(data)
         return [root]
 
     def open(self, blob: Descriptor) -> IO[bytes]:
@@ -61,23 +62,26 @@ class Remote:
     def fetch(self, blobs: Iterable[Descriptor], tick: Tick) -> None:
         for blob in self.far(blobs):
             part = self.folder / f"{blob.hex}.part"
-            self._whole(blob, part, tick)
+            with filling_scratch():
+                part.touch()
+            if blob.size:
+                self._whole(blob, part, tick)
             part.rename(self.folder / blob.hex)
 
     def _whole(self, blob: Descriptor, part: Path, tick: Tick) -> None:
-        part.touch()
-        tries = 0
-        while (had := part.stat().st_size) < blob.size:
+        tries = best = 0
+        while True:
             try:
-                self._more(blob, part, had, tick)
-                tries = 0
+                return self._more(blob, part, tick)
             except Cut as exc:
-                tries = 1 if part.stat().st_size > had else tries + 1
+                # Only what was not there before is progress: an answer may begin again, and end sooner.
+                had = part.stat().st_size
+                tries, best = (1, had) if had > best else (tries + 1, best)
                 if tries >= TRIES:
                     raise ModelError(f"{self.where}: {blob.digest}: {exc}; run it again") from None
                 self.pause(2.0 ** (tries - 1))
 
-    def _more(self, blob: Descriptor, part: Path, had: int, tick: Tick) -> None:
+    def _more(self, blob: Descriptor, part: Path, tick: Tick) -> None:
         """Fetch what is missing; the answer to a range may be the whole blob.
 
         Raises:
@@ -85,6 +89,7 @@ class Remote:
         """
         from urllib3.exceptions import HTTPError
 
+        had = part.stat().st_size
         kind = "manifests" if blob.media_type in INDEXES | MANIFESTS else "blobs"
         asked = {"Accept": blob.media_type} if kind == "manifests" else {"Range": f"bytes={had}-"} if had else {}
         url = self.registry.url(f"{kind}/{blob.digest}")
@@ -92,13 +97,21 @@ class Remote:
         if reply.status == 200 and had:
             tick(-had)
         try:
+            with filling_scratch():
+                self._pour(reply, blob, part, tick)
+        except HTTPError as exc:
+            raise Cut(f"broke off: {' '.join(str(exc).split())[:200]}") from None
+
+    def _pour(self, reply: Reply, blob: Descriptor, part: Path, tick: Tick) -> None:
+        assert reply.body is not None
+        try:
             with part.open("ab" if reply.status == 206 else "wb") as file:
-                for piece in reply.stream(_READ, decode_content=False):
+                for piece in reply.body.stream(_READ, decode_content=False):
                     if file.tell() + len(piece) > blob.size:
                         raise ModelError(f"{self.where}: {blob.digest}: want {blob.size} bytes, found more")
                     file.write(piece)
                     tick(len(piece))
-        except HTTPError as exc:
-            raise Cut(f"broke off: {' '.join(str(exc).split())[:200]}") from None
+                if file.tell() < blob.size:
+                    raise Cut(f"the answer was shorter than {blob.size} bytes")
         finally:
-            reply.release_conn()
+            reply.body.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from edgectl.image.registry import Registry
 from edgectl.image.remote import Remote
 from edgectl.image.store import INDEX_FILE, Directory, Store, open_archive
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import scratch
 
 SOURCES = "oci:DIR, oci-archive:FILE, containers-storage:NAME (what podman and buildah hold) or HOST/NAME:TAG"
 _DIRECTORY, _ARCHIVE, _ENGINE = "oci:", "oci-archive:", "containers-storage:"
@@ -72,11 +72,12 @@ class Sources:
             raise ModelError(f"{engine} push {name}: not done within {_SAVE_S} s") from None
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-            raise ModelError(f"{_ENGINE}{name}: {engine}: {said[:300]}")
+            full = f"; {target.parent} is full: name another directory in TMPDIR" * ("no space left" in said)
+            raise ModelError(f"{_ENGINE}{name}: {engine}: {said[:300]}{full}")
         return read_image(self._store(target), platform=self.platform)
 
     def _folder(self) -> Path:
-        return Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="edgectl-image-")))
+        return self.stack.enter_context(scratch())
 
 
 def _path_and_tag(text: str) -> tuple[Path | None, str]:
@@ -89,7 +90,7 @@ def _path_and_tag(text: str) -> tuple[Path | None, str]:
             path, _, tag = rest.partition(":")
             if Path(path).exists():
                 return Path(path), tag
-            raise ModelError(f"{text}: {path}: nothing there; an image is {SOURCES}")
+            raise ModelError(f"{start}{path}: nothing there; an image is {SOURCES}")
     if Path(text).exists():
         return Path(text), ""
     if text.startswith((".", "/")) or "/" not in text:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
+from edge_common.tomlfile import read_bytes
+from edgectl.image.documents import Index, decoded
 from edgectl.image.media import Descriptor, descriptor
 from edgectl.model.errors import ModelError
 
@@ -65,7 +66,7 @@ class Directory(Near):
         return str(self.path)
 
     def roots(self) -> Sequence[Descriptor]:
-        return roots_of(self.where, (self.path / INDEX_FILE).read_bytes())
+        return roots_of(self.where, read_bytes(self.path / INDEX_FILE, MAX_DOCUMENT_BYTES))
 
     def open(self, blob: Descriptor) -> IO[bytes]:
         try:
@@ -101,7 +102,8 @@ class Archive(Near):
                 found = self.tar.extractfile(spelt)
             except KeyError:
                 continue
-            except (OSError, tarfile.TarError) as exc:
+            except (OSError, tarfile.TarError, RecursionError) as exc:
+                # A link in a tar may lead to itself.
                 raise ModelError(f"{self.path}: {name}: cannot be read: {exc}; fetch the file again") from None
             if found is not None:
                 return found
@@ -131,20 +133,5 @@ def open_archive(path: Path) -> Archive:
 
 def roots_of(where: str, document: bytes) -> list[Descriptor]:
     """Return the descriptors of an index."""
-    index = parsed(where, document)
-    return [descriptor(where, entry) for entry in index.get("manifests") or ()]
-
-
-def parsed(where: str, document: bytes) -> dict[str, Any]:
-    """Return a JSON object.
-
-    Raises:
-        ModelError: it is none.
-    """
-    try:
-        found = json.loads(document)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ModelError(f"{where}: want a JSON object, found {document[:40]!r}")
-    return found
+    index = decoded(where, "an index of images", document, Index)
+    return [descriptor(where, entry) for entry in index.manifests or ()]

@@ -25,7 +25,7 @@ def header(name: str, size: int, *, folder: bool = False, program: bool = False)
     try:
         made = bytearray(entry.tobuf(tarfile.USTAR_FORMAT))
     except ValueError:
-        raise ModelError(f"{name}: want a name of up to 100 bytes in an archive; give the file a shorter one") from None
+        raise ModelError(f"{name}: want a name of up to 100 bytes, and less than 8 GiB, in an archive") from None
     mode = (stat.S_IFDIR if folder else stat.S_IFREG) | (0o755 if folder or program else 0o644)
     # What Go writes and Python leaves out: the kind of file in the mode, and the numbers of a device.
     made[_MODE], made[_DEVICES] = f"{mode:07o}\0".encode(), b"0000000\0" * 2

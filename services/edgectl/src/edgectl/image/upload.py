@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
+from edgectl.image.client import Cut, Refused
 from edgectl.image.kept import Kept
 from edgectl.image.media import Descriptor
-from edgectl.image.registry import Cut, Refused, Registry
+from edgectl.image.registry import Registry
 from edgectl.image.store import Store, Tick
 from edgectl.model.errors import ModelError
 
@@ -24,7 +25,9 @@ REFUSALS = 3
 _GONE = (400, 404, 410)
 # Another offset, or a token that has expired meanwhile: asking tells the one, and gets a new one of the other.
 _ASK = (401, 416)
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+# Of more digits than any blob has bytes.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_RANGE = re.compile(rf"(?:bytes=)?0-({_NUMBER.pattern})")
 
 
 @dataclass(slots=True)
@@ -68,10 +71,13 @@ class Uploader:
         Raises:
             ModelError: the registry refuses it, or stayed away.
         """
-        at, shown = self._last(blob), Shown(tick)
+        at: Upload | None = None
+        shown, looked = Shown(tick), False
         tries = refusals = best = 0
         while True:
             try:
+                if not looked:
+                    at, looked = self._last(blob), True
                 at = at or self._begin(blob)
                 self._pieces(store, blob, at, shown)
                 self._finish(blob, at)
@@ -101,7 +107,7 @@ class Uploader:
         url = self.registry.url("blobs/uploads/")
         reply = self.registry.ask("POST", url, want=(202,))
         least = reply.headers.get("OCI-Chunk-Min-Length", "")
-        at = Upload(self.registry.follow(reply, url), 0, max(self.piece, int(least) if least.isdecimal() else 0))
+        at = Upload(self.registry.follow(reply, url), 0, max(self.piece, int(least) if _NUMBER.fullmatch(least) else 0))
         self.kept.keep(self.registry, blob, at.url)
         return at
 

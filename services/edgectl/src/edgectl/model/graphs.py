@@ -28,20 +28,37 @@ def read_model(path: Path, weights: bool = True) -> onnx.ModelProto:
     """Return the graph in the file `path`; without `weights`, what lies in a file beside it is left there.
 
     Raises:
-        ModelError: no file there, or no ONNX model in it.
+        ModelError: no file there, no ONNX model in it, or one over 2 GiB.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from onnx.external_data_helper import load_external_data_for_model
 
     if not path.is_file():
         raise ModelError(f"{path}: want an .onnx file, found {'a directory' if path.is_dir() else 'nothing there'}")
     try:
-        model = onnx.load_model(str(path), load_external_data=weights)
+        check_size(path, path.stat().st_size)
+        model = onnx.load_model(str(path), load_external_data=False)
+        if weights:
+            check_size(path, model.ByteSize() + _beside(model))
+            load_external_data_for_model(model, str(path.parent))
     except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as exc:
         raise ModelError(f"{path}: want an ONNX model, found: {str(exc).partition(chr(10))[0]}") from None
     if not model.graph.node:
         raise ModelError(f"{path}: want an ONNX model, found no operator in it")
     return model
+
+
+def check_size(where: object, size: int) -> None:
+    """Raise ModelError for a graph of `size` bytes, weights and all, that is over protobuf's limit."""
+    if size > MAX_GRAPH_BYTES:
+        raise ModelError(f"{where}: want a graph under 2 GiB with its weights, found {size / 2**30:.1f} GiB")
+
+
+def _beside(model: onnx.ModelProto) -> int:
+    """Return the bytes of weights that lie in other files, as far as the graph says."""
+    entries = (entry for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "length")
+    return sum(int(entry.value) for entry in entries if entry.value.isdecimal())
 
 
 def inner_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
@@ -86,8 +103,7 @@ def write_model(model: onnx.ModelProto, path: Path) -> None:
     """Check `model` and write it to `path` as one file; raise ModelError when it is not a valid graph."""
     import onnx
 
-    if model.ByteSize() > MAX_GRAPH_BYTES:
-        raise ModelError(f"{path}: want a graph under 2 GiB, found {model.ByteSize() / 2**30:.1f} GiB")
+    check_size(path, model.ByteSize())
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as exc:

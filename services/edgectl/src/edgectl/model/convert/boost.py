@@ -10,19 +10,20 @@ import numpy as np
 
 from edge_common.tensors import TensorSpec
 from edgectl.model.convert.boostfile import Trees, booster_trees, lightgbm_trees, xgboost_trees
+from edgectl.model.convert.columns import FEATURES
 from edgectl.model.convert.likely import around
 from edgectl.model.convert.names import renamed, versions
 from edgectl.model.convert.options import ConvertOptions
 from edgectl.model.convert.quiet import framework
-from edgectl.model.convert.shapes import described
+from edgectl.model.convert.shapes import described, fixed
 from edgectl.model.errors import ModelError
+from edgectl.model.graphs import BATCH
 
 if TYPE_CHECKING:
     import onnx
 
     from edge_common.tensors import Array
 
-FEATURES = "features"
 # onnxmltools' newest for trees.
 _OPSET = 15
 
@@ -48,8 +49,8 @@ class BoostModel:
         names = [value.name for value in model.graph.output]
         wanted = ["label", "probabilities"] if self.trees.classes else ["prediction"]
         model = renamed(model, dict(zip(names, wanted, strict=True)))
-        self._fix_shapes(model)
-        return model
+        self._declare_shapes(model)
+        return fixed(model, self.inputs)
 
     def predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         with framework(f"{self.source}: {self.framework} cannot run it"):
@@ -81,13 +82,14 @@ class BoostModel:
             )
         return model
 
-    def _fix_shapes(self, model: onnx.ModelProto) -> None:
+    def _declare_shapes(self, model: onnx.ModelProto) -> None:
         """onnxmltools declares one label for any batch, for one thing; ONNX Runtime warns of it at every run."""
         from onnx import helper
 
         width = len(self.trees.labels) if self.trees.classes else self.trees.targets
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = BATCH
         for value in model.graph.output:
-            dims: list[int | None] = [None] if value.name == "label" else [None, width]
+            dims: list[str | int | None] = [BATCH] if value.name == "label" else [BATCH, width]
             kind = helper.make_tensor_type_proto(value.type.tensor_type.elem_type, dims)
             value.type.CopyFrom(kind)
 

@@ -45,11 +45,27 @@ class Trees:
         return bool(self.labels)
 
 
+def refuse_no_trees(source: str, model: Any) -> None:
+    """Raise ModelError for a model of XGBoost that onnxmltools does not convert: no plain trees, or a ranker."""
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    if not hasattr(booster, "save_config"):
+        return
+    learner = json.loads(booster.save_config())["learner"]
+    if (kind := learner["gradient_booster"]["name"]) != "gbtree":
+        raise ModelError(f"{source}: want plain trees, found booster '{kind}'; train with booster='gbtree'")
+    if (goal := learner["objective"]["name"]).startswith("rank:"):
+        raise ModelError(
+            f"{source}: want a classifier or a regressor of XGBoost, found a ranker ('{goal}'); train an XGBRegressor, "
+            "or an LGBMRanker of LightGBM"
+        )
+
+
 def xgboost_trees(source: str) -> Trees:
     """Read the file as the scikit-learn class that its objective calls for: that one gives probabilities."""
     import xgboost
 
     booster = xgboost.Booster(model_file=source)
+    refuse_no_trees(source, booster)
     return _of_booster(source, booster, source)
 
 
@@ -68,6 +84,7 @@ def booster_trees(source: str, model: Any, package: str) -> Trees:
         return _of_lightgbm(source, getattr(model, "booster_", model), list(getattr(model, "classes_", ())))
     import xgboost
 
+    refuse_no_trees(source, model)
     if isinstance(model, xgboost.Booster):
         return _of_booster(source, model, bytearray(model.save_raw("ubj")))
     return _of_xgboost(source, model)

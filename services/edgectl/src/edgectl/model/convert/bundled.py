@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge_common.bundle import MANIFEST, Answer, BundleError, Source, sha256_of
+from edge_common.bundle import MANIFEST, Answer, Source, sha256_of
 from edge_common.manifest import SCHEMA, Manifest
 from edge_common.tomlfile import typed
+from edgectl.bundle.create import refuse_used
 from edgectl.model.convert.names import versions
 
 if TYPE_CHECKING:
@@ -52,13 +53,4 @@ def check_ahead(out: Path, facts: Facts, force: bool) -> None:
     said = {key: value for key, value in facts.items() if value is not None}
     file = {"path": "model.onnx", "sha256": "0" * 64}
     typed(out / MANIFEST, msgspec.to_builtins({**said, "schema": SCHEMA, "file": file}), Manifest)
-    _refuse_used(out, force)
-
-
-def _refuse_used(out: Path, force: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise BundleError(f"{out}: want a directory to write, found a file")
-    if not force and out.is_dir() and any(out.iterdir()):
-        raise BundleError(
-            f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there"
-        )
+    refuse_used(out, force)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from edge_common.tensors import TensorSpec
-from edgectl.model.convert.walk import head
+from edgectl.model.convert.walk import head, walk
 from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def fed(columns: Sequence[Column], rows: Mapping[str, Array], precision: Precisi
 
 def matrix(source: str, estimator: Any, columns: Sequence[Column], feed: Mapping[str, Array]) -> Any:
     """Return what `estimator.predict` takes of a feed; columns that the graph does not need may lack in it."""
-    if [column.name for column in columns] == [FEATURES]:
+    feed = _as_fitted(estimator, feed)
+    if is_matrix(columns):
         return feed[FEATURES]
     rows = len(next(iter(feed.values())))
     arrays = {
@@ -68,13 +69,26 @@ def matrix(source: str, estimator: Any, columns: Sequence[Column], feed: Mapping
     return np.concatenate([array.astype(object) for array in arrays.values()], axis=1)
 
 
+def is_matrix(columns: Sequence[Column]) -> bool:
+    """Whether they are the one input of numbers, rather than the only column of a table."""
+    return [(column.name, column.kind) for column in columns] == [(FEATURES, "float")]
+
+
+def _as_fitted(estimator: Any, feed: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Clusters answer in the precision that they were fitted in, and refuse any other."""
+    centres = next((each.cluster_centers_ for _, each in walk(estimator) if hasattr(each, "cluster_centers_")), None)
+    if centres is None:
+        return feed
+    return {name: array.astype(centres.dtype) if array.dtype.kind == "f" else array for name, array in feed.items()}
+
+
 def _frame(source: str, arrays: Mapping[str, Array]) -> Any:
     try:
         import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ModuleNotFoundError:
         raise ModelError(
             f"{source}: want pandas to run it, as it was fitted on a table with named columns, found no such package; "
-            "install pandas"
+            "install edgectl[sklearn]"
         ) from None
     return pandas.DataFrame({name: array[:, 0] for name, array in arrays.items()})
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgectl.bundle.session import Model
+from edgectl.model.convert.example import advised
 from edgectl.model.convert.loaded import loaded
 from edgectl.model.convert.open import open_original
 from edgectl.model.convert.opset import opset_of
@@ -17,8 +17,8 @@ from edgectl.model.convert.parity import Parity, parity
 from edgectl.model.convert.report import facts_of
 from edgectl.model.convert.run import convert
 from edgectl.model.convert.samples import samples_of
-from edgectl.model.errors import ModelError
 from edgectl.model.graphs import write_model
+from edgectl.model.scratch import filling_scratch, scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -59,13 +59,11 @@ class Converted:
 
         count = min(golden, len(self.feeds))
         inputs = [self.feeds[i * len(self.feeds) // count] for i in range(count)]
-        try:
-            with tempfile.TemporaryDirectory() as directory:
-                graph = Path(directory, "model.onnx")
+        with scratch() as directory:
+            graph = directory / "model.onnx"
+            with filling_scratch():
                 write_model(self.model, graph)
-                return create_bundle(graph, out, inputs=inputs, **others, **facts)
-        except OSError as exc:
-            raise ModelError(f"{out}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
+            return create_bundle(graph, out, inputs=inputs, **others, **facts)
 
 
 def converted(source: str, options: ConvertOptions, rtol: float, atol: float) -> Converted:
@@ -78,4 +76,5 @@ def converted(source: str, options: ConvertOptions, rtol: float, atol: float) ->
     model = convert(original)
     session = loaded(source, model)
     feeds = samples_of(original, options.example)
-    return Converted(source, original, model, session, feeds, parity(original, session, feeds, rtol, atol))
+    with advised(options):
+        return Converted(source, original, model, session, feeds, parity(original, session, feeds, rtol, atol))

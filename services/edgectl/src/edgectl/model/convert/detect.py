@@ -6,6 +6,8 @@ import re
 import zipfile
 from pathlib import Path
 
+from edgectl.model.convert.archive import DAMAGED
+from edgectl.model.convert.quiet import reason
 from edgectl.model.errors import ModelError
 
 # Kind -> the framework, as --framework takes it, and how people call such a thing.
@@ -100,8 +102,13 @@ def _of_head(head: bytes, suffix: str) -> str | None:
 
 
 def _of_zip(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except DAMAGED as exc:
+        raise ModelError(
+            f"{path}: want a whole zip archive, found a damaged one: {reason(exc)}; save the model again"
+        ) from None
     inner = {name.partition("/")[2] for name in names}
     if "config.json" in names and "metadata.json" in names:
         return "keras"

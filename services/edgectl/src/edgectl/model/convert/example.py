@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,24 @@ from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
     from edge_common.tensors import Array
+    from edgectl.model.convert.options import ConvertOptions
+
+
+# A run that fails, and what torch.export says of types and of numbers that are no index.
+_OF_INPUTS = re.compile(r"cannot run|scalar type|out of (range|bounds)")
+
+
+@contextmanager
+def advised(options: ConvertOptions) -> Iterator[None]:
+    """Add --example to a ModelError that inputs may be the cause of, where they were made up."""
+    try:
+        yield
+    except ModelError as exc:
+        if options.example is not None or not _OF_INPUTS.search(str(exc)):
+            raise
+        raise ModelError(
+            f"{str(exc).rstrip('.')}; its inputs were made up: give real ones with --example FILE.npz"
+        ) from None
 
 
 def read_example(path: Path) -> dict[str, Array]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from edgectl.model.convert.options import ConvertOptions
 from edgectl.model.convert.quiet import framework, silence
 from edgectl.model.convert.shapes import described, settled
 from edgectl.model.errors import ModelError
+from edgectl.model.scratch import scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -90,8 +90,8 @@ def _loaded(source: str, options: ConvertOptions) -> Any:
 
     with Path(source).open("rb") as file:
         suffix = ".h5" if file.read(4) == b"\x89HDF" else ".keras"
-    with tempfile.TemporaryDirectory() as directory:
-        link = Path(directory, f"model{suffix}")
+    with scratch() as directory:
+        link = directory / f"model{suffix}"
         link.symlink_to(Path(source).resolve())
         try:
             return keras.models.load_model(link, compile=False, safe_mode=not options.trust)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgectl.model.convert.archive import DAMAGED
 from edgectl.model.errors import ModelError
 
 # The configuration of a model of thousands of layers takes a few MB.
@@ -31,7 +32,7 @@ def _config(source: str) -> Any:
     try:
         text = _from_zip(source) if zipfile.is_zipfile(source) else _from_hdf5(source)
         return json.loads(text)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+    except DAMAGED as exc:
         raise ModelError(f"{source}: want a Keras model, found no configuration in it: {exc}") from None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgectl.model.convert.columns import FEATURES, Column
+from edgectl.model.convert.columns import FEATURES, Column, is_matrix
 from edgectl.model.convert.walk import head
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ def likely(estimator: Any, columns: Sequence[Column], seed: int = 0) -> dict[str
     """Return column name -> ROWS values [ROWS, width]: float64, or text in object arrays."""
     rng = np.random.default_rng(seed)
     first = head(estimator)
-    if [column.name for column in columns] == [FEATURES] and not hasattr(first, "transformers_"):
+    if is_matrix(columns) and not hasattr(first, "transformers_"):
         return {FEATURES: numbers(first, columns[0].width, rng)}
     count = sum(column.width for column in columns)
     values: list[Any] = list(rng.standard_normal((count, ROWS)))
     for transformer, indices in _parts(first, count):
         for position, column in enumerate(_columns(transformer, len(indices), rng)):
             values[indices[position]] = column
-    if len(columns) == 1:
+    if is_matrix(columns):
         return {FEATURES: np.stack(values, axis=1).astype(float)}
     return {column.name: np.asarray(each).reshape(-1, 1) for column, each in zip(columns, values, strict=True)}
 

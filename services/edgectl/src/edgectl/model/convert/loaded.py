@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_common.bundle import BundleError
 from edgectl.bundle.session import Model
 from edgectl.model.errors import ModelError
+from edgectl.model.graphs import check_size
+from edgectl.model.scratch import filling_scratch, scratch
 
 if TYPE_CHECKING:
     import onnx
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def loaded(source: str, model: onnx.ModelProto) -> Model:
     """Return `model` in ONNX Runtime; raise ModelError, which names `source`."""
-    try:
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory, "model.onnx")
+    check_size(source, model.ByteSize())
+    with scratch() as directory:
+        path = directory / "model.onnx"
+        with filling_scratch():
             path.write_bytes(model.SerializeToString())
+        try:
             return Model(path)
-    except BundleError as exc:
-        raise ModelError(str(exc).replace(str(path), source)) from None
-    except OSError as exc:
-        raise ModelError(f"{source}: cannot be written aside: {(exc.strerror or str(exc)).lower()}") from None
+        except BundleError as exc:
+            raise ModelError(str(exc).replace(str(path), source)) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_common.tensors import TensorSpec
-from edgectl.bundle.session import Model
+from edgectl.bundle.session import GraphRefuses, Model
 from edgectl.model.convert.loaded import loaded
 from edgectl.model.convert.names import versions
 from edgectl.model.convert.operators import refuse_unknown
@@ -47,7 +47,11 @@ class OnnxModel:
 
     def predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """Return what ONNX Runtime answers with the graph as it was."""
-        return self.session.run(feed)
+        try:
+            return self.session.run(feed)
+        except GraphRefuses as exc:
+            text = str(exc).removeprefix(f"{self.session.path}: ")
+            raise ModelError(f"{self.path}: ONNX Runtime cannot run it: {text}") from None
 
 
 def open_onnx(source: str, options: ConvertOptions) -> OnnxModel:

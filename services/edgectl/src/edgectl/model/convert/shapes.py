@@ -10,6 +10,8 @@ from edge_common.tensors import TensorSpec
 from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
+    import onnx
+
     from edgectl.model.convert.options import ConvertOptions
 
 
@@ -20,7 +22,7 @@ def settled(source: str, inputs: Sequence[TensorSpec], options: ConvertOptions) 
         ModelError: a shape of no input, or one that does not fit it.
     """
     known = {spec.name: spec for spec in inputs}
-    check_names(source, options.shapes, list(known))
+    check_shapes(source, options.shapes, list(known))
     for name, shape in options.shapes.items():
         if not known[name].accepts(shape):
             raise ModelError(
@@ -29,11 +31,30 @@ def settled(source: str, inputs: Sequence[TensorSpec], options: ConvertOptions) 
     return tuple(_settled(spec, options.shapes.get(spec.name), options.batch) for spec in inputs)
 
 
-def check_names(source: str, shapes: Mapping[str, object], known: Sequence[str]) -> None:
-    """Raise ModelError for a name in `shapes` that is no input."""
-    for name in shapes:
+def check_shapes(source: str, shapes: Mapping[str, Sequence[int]], known: Sequence[str]) -> None:
+    """Raise ModelError for a name in `shapes` that is no input, and for an extent of 0."""
+    for name, shape in shapes.items():
         if name not in known:
             raise ModelError(f"{source}: --shape {name}: want one of the inputs {list(known)}, found {name!r}")
+        if min(shape, default=1) < 1:
+            raise ModelError(f"{source}: --shape {name}: want extents of 1 or more, found {list(shape)}")
+
+
+def fixed(model: onnx.ModelProto, inputs: Sequence[TensorSpec]) -> onnx.ModelProto:
+    """Return `model`, changed in place: the batch of `inputs` is that of the graph's, and of outputs that share it."""
+    batches = {spec.name: spec.shape[0] for spec in inputs if spec.shape and spec.shape[0] > 0}
+    symbols: dict[str, int] = {}
+    for value in model.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if dims and value.name in batches:
+            symbols[dims[0].dim_param] = batches[value.name]
+            dims[0].dim_value = batches[value.name]
+    symbols.pop("", None)
+    for value in model.graph.output:
+        dims = value.type.tensor_type.shape.dim
+        if dims and dims[0].dim_param in symbols:
+            dims[0].dim_value = symbols[dims[0].dim_param]
+    return model
 
 
 def described(name: str, dtype: object, shape: Iterable[object]) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edge_common.tensors import Array, TensorSpec
+from edgectl.model.convert.boostfile import refuse_no_trees
 from edgectl.model.convert.columns import Column
 from edgectl.model.convert.names import renamed
 from edgectl.model.convert.operators import refuse
 from edgectl.model.convert.quiet import framework
 from edgectl.model.convert.sklboost import register
 from edgectl.model.convert.walk import last, walk
-from edgectl.model.graphs import OPSET
+from edgectl.model.graphs import BATCH, OPSET
 
 if TYPE_CHECKING:
     import onnx
@@ -100,7 +101,9 @@ def _answer(estimator: Any, name: str, matrix: Any) -> Any:
     from sklearn.base import is_classifier
 
     called = method(estimator, name)
-    found = np.asarray(getattr(estimator, called)(matrix))
+    found = getattr(estimator, called)(matrix)
+    # Encoders give what is mostly zeros in a sparse form, the graph never does.
+    found = np.asarray(found.toarray() if hasattr(found, "toarray") else found)
     if called == "decision_function" and is_classifier(estimator) and found.ndim == 1:
         # skl2onnx gives both classes a column.
         return np.stack([-found, found], 1)
@@ -127,9 +130,12 @@ def _refuse_unknown(source: str, estimator: Any) -> None:
     """The table of converters is private to skl2onnx; its own error names one class and no place."""
     from skl2onnx._supported_operators import sklearn_operator_name_map as known
 
-    boosted = {kind for _, each in walk(estimator) if (kind := _booster(each))}
-    for kind in boosted:
-        register(kind)
+    boosted = set()
+    for _, each in walk(estimator):
+        if kind := _booster(each):
+            refuse_no_trees(source, each)
+            register(kind)
+            boosted.add(kind)
     unknown = [
         (type(each).__name__, place)
         for place, each in walk(estimator)
@@ -153,9 +159,9 @@ def _booster(estimator: Any) -> Any:
 
 
 def _freed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Free every first extent: skl2onnx leaves some out and fixes others at 1."""
-    for value in model.graph.output:
+    """Make every first extent the batch: skl2onnx leaves some out and fixes others at 1."""
+    for value in (*model.graph.input, *model.graph.output):
         dims = value.type.tensor_type.shape.dim
         if dims:
-            dims[0].Clear()
+            dims[0].dim_param = BATCH
     return model

@@ -14,7 +14,7 @@ from edgectl.model.convert.names import versions
 from edgectl.model.convert.options import ConvertOptions, Precision
 from edgectl.model.convert.precision import Trial, tried
 from edgectl.model.convert.quiet import framework
-from edgectl.model.convert.shapes import described
+from edgectl.model.convert.shapes import described, fixed
 from edgectl.model.convert.skl import answers, method
 from edgectl.model.convert.walk import unwrapped
 from edgectl.model.errors import ModelError
@@ -86,11 +86,13 @@ def open_estimator(source: str, estimator: Any, options: ConvertOptions) -> Skle
     """Convert in both precisions, or in that of `options.dtype`, and return what agrees with `predict`.
 
     Raises:
-        ModelError: estimators that skl2onnx does not know, each with its step.
+        ModelError: estimators that skl2onnx does not know, each with its step; several labels per row.
     """
     if options.shapes:
         raise ModelError(f"{source}: want no --shape, as the estimator knows its features; found one")
     estimator = unwrapped(estimator)
+    if isinstance(classes := getattr(estimator, "classes_", None), list):
+        raise ModelError(f"{source}: want one label per row, found {len(classes)} outputs; fit one model each")
     columns = columns_of(source, estimator)
     rows = _rows(estimator, columns, options)
     precisions: Sequence[Precision] = (options.dtype,) if options.dtype else ("float32", "float64")
@@ -98,16 +100,6 @@ def open_estimator(source: str, estimator: Any, options: ConvertOptions) -> Skle
     inputs = tuple(replace(s, shape=(options.batch or -1, *s.shape[1:])) for s in trial.session.inputs)
     tools = versions(["scikit-learn", "skl2onnx", "onnx"])
     return SklearnModel(source, estimator, columns, rows, trial, notes, inputs, tools)
-
-
-def fixed(model: onnx.ModelProto, inputs: Sequence[TensorSpec]) -> onnx.ModelProto:
-    """Return `model`, changed in place: --batch fixes what is free."""
-    sizes = {spec.name: spec.shape[0] for spec in inputs}
-    for value in model.graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if dims and sizes[value.name] > 0:
-            dims[0].dim_value = sizes[value.name]
-    return model
 
 
 def _rows(estimator: Any, columns: Sequence[Column], options: ConvertOptions) -> dict[str, Array]:

@@ -14,7 +14,6 @@ from edgectl.model.graphs import OPSET
 if TYPE_CHECKING:
     import onnx
 
-TOOLS = ("tensorflow", "tf2onnx", "onnx")
 _ADVICE = "write those layers with operators that have a counterpart (tf2onnx lists them in support_status.md)"
 
 

@@ -14,7 +14,7 @@ from edgectl.model.convert.names import datatype, distinct, renamed, versions
 from edgectl.model.convert.operators import refuse_unknown
 from edgectl.model.convert.options import ConvertOptions
 from edgectl.model.convert.quiet import framework, silence
-from edgectl.model.convert.shapes import described
+from edgectl.model.convert.shapes import described, fixed
 from edgectl.model.errors import ModelError
 from edgectl.model.graphs import OPSET
 
@@ -50,7 +50,7 @@ class TfliteModel:
         refuse_unknown(self.source, model, _ADVICE)
         names = {detail["name"]: spec.name for detail, spec in zip(self.ins, self.inputs, strict=True)}
         names |= {detail["name"]: name for detail, name in zip(self.outs, self.outputs, strict=True)}
-        _fix_shapes(renamed(model, names), self.inputs)
+        fixed(renamed(model, names), self.inputs)
         for name, text in self._quantisation().items():
             model.metadata_props.add(key=name, value=text)
         return model
@@ -114,12 +114,3 @@ def _output_names(interpreter: Any, outs: Any, taken: list[str]) -> tuple[str, .
         named = {detail["index"]: name for name, detail in runner.get_output_details().items()}
         found = [named.get(detail["index"], detail["name"]) for detail in outs]
     return tuple(distinct([*taken, *found])[len(taken) :])
-
-
-def _fix_shapes(model: onnx.ModelProto, inputs: tuple[TensorSpec, ...]) -> None:
-    """--batch fixes what the file leaves free."""
-    specs = {spec.name: spec for spec in inputs}
-    for value in model.graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if dims and (extent := specs[value.name].shape[0]) > 0:
-            dims[0].dim_value = extent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_common.tensors import DTYPES, TensorSpec
+from edgectl.model.convert.example import advised
 from edgectl.model.convert.names import distinct, renamed, versions
 from edgectl.model.convert.options import ConvertOptions
 from edgectl.model.convert.quiet import framework
-from edgectl.model.convert.shapes import described
+from edgectl.model.convert.shapes import described, fixed
 from edgectl.model.convert.torchfile import refuse_pickles
 from edgectl.model.convert.torchinputs import arguments, dynamic, examples, fixed_batch, program_inputs, program_words
 from edgectl.model.convert.torchops import refuse_unsupported
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from edge_common.tensors import Array
 
 _TOOLS = ("torch", "onnxscript", "onnx")
+# main.py leaves by SystemExit, too, when the process is told to stop.
+_SIGNALLED = tuple(128 + number for number in (signal.SIGHUP, signal.SIGTERM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class TorchModel:
         model = self.export()
         found = [*(value.name for value in model.graph.input), *(value.name for value in model.graph.output)]
         wanted = [*(spec.name for spec in self.inputs), *self.outputs]
-        return renamed(model, dict(zip(found, wanted, strict=True)))
+        return fixed(renamed(model, dict(zip(found, wanted, strict=True))), self.inputs)
 
     def predict(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         import torch
@@ -77,7 +81,7 @@ def open_factory(source: str, options: ConvertOptions) -> TorchModel:
         raise ModelError(f"{source}: want a function that returns a torch.nn.Module, found {type(module).__name__}")
     module.eval()
     tensors = examples(source, options, arguments(source, module.forward))
-    with framework(f"{source}: torch.export cannot export it"):
+    with advised(options), framework(f"{source}: torch.export cannot export it"):
         program = _exported(source, module, tensors, options.batch)
     return _of_program(source, program, program_inputs(source, program), module)
 
@@ -90,7 +94,7 @@ def open_torchscript(source: str, options: ConvertOptions) -> TorchModel:
         module = torch.jit.load(source, map_location="cpu").eval()
         names = [argument.name for argument in module.forward.schema.arguments[1:]]
     tensors = examples(source, options, names)
-    with framework(f"{source}: PyTorch cannot run it"), torch.no_grad():
+    with advised(options), framework(f"{source}: PyTorch cannot run it"), torch.no_grad():
         outputs = _output_names(module(*tensors.values()), list(tensors))
     inputs = tuple(_spec(name, tensor, options.batch) for name, tensor in tensors.items())
     axes = {} if options.batch else {name: {0: "N"} for name in (*tensors, *outputs)}
@@ -117,7 +121,8 @@ def _of_program(source: str, program: Any, inputs: tuple[TensorSpec, ...], call:
             except OnnxExporterError:
                 refuse_unsupported(source, program)
                 raise
-            return _batched(made.model_proto, inputs)
+            model: onnx.ModelProto = made.model_proto
+            return model
 
     own = dict(zip((*(spec.name for spec in inputs), *outputs), program_words(program), strict=True))
     return TorchModel(source, call, export, inputs, outputs, own, versions(_TOOLS))
@@ -129,16 +134,29 @@ def _made(source: str) -> Any:
     sys.path.insert(0, str(Path.cwd()))
     try:
         with framework(f"{source}: the function failed"):
-            function = getattr(importlib.import_module(place), name, None)
+            function = getattr(_called(source, importlib.import_module, place), name, None)
             if not callable(function):
                 raise ModelError(f"{source}: want a function '{name}' in the module '{place}', found none")
-            return function()
+            return _called(source, function)
     except ModelError as exc:
         if isinstance(exc.__cause__, ModuleNotFoundError) and exc.__cause__.name == place.partition(".")[0]:
             raise ModelError(f"{source}: want a module '{place}' in {Path.cwd()}, found none") from None
         raise
     finally:
         sys.path.remove(str(Path.cwd()))
+
+
+def _called(source: str, function: Callable[..., Any], *arguments: object) -> Any:
+    """Return what `function` does; sys.exit() in it, or argparse in a module, must not end the command."""
+    try:
+        return function(*arguments)
+    except SystemExit as exc:
+        if exc.code in _SIGNALLED:
+            raise
+        raise ModelError(
+            f"{source}: want a function that returns a module, found one that ends the program with {exc.code!r}; "
+            "keep sys.exit() and argparse under `if __name__ == '__main__'`"
+        ) from None
 
 
 def _exported(source: str, module: Any, tensors: Mapping[str, Any], batch: int | None) -> Any:
@@ -175,15 +193,6 @@ def _spec(name: str, tensor: Any, batch: int | None) -> TensorSpec:
     array = tensor.numpy()
     kind = next(kind for kind, dtype in DTYPES.items() if dtype == array.dtype and kind != "BF16")
     return TensorSpec(name, kind, (batch or -1, *array.shape[1:]))
-
-
-def _batched(model: onnx.ModelProto, inputs: tuple[TensorSpec, ...]) -> onnx.ModelProto:
-    """--batch fixes what the program leaves free."""
-    for value, spec in zip(model.graph.input, inputs, strict=True):
-        dims = value.type.tensor_type.shape.dim
-        if dims and spec.shape[0] > 0:
-            dims[0].dim_value = spec.shape[0]
-    return model
 
 
 def _flat(answers: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from edgectl.model.convert.archive import DAMAGED
 from edgectl.model.errors import ModelError
 
 # Of the configuration of weights; a model of a hundred thousand tensors takes this.
@@ -21,7 +22,7 @@ def refuse_pickles(source: str, trust: bool) -> None:
         return
     try:
         found = list(_pickled(source))
-    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as exc:
+    except (*DAMAGED, AttributeError, TypeError) as exc:
         raise ModelError(f"{source}: want an exported program, found a damaged one: {exc}") from None
     if found:
         raise ModelError(

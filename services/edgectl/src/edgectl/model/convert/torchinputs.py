@@ -13,7 +13,7 @@ from edge_common.tensors import TensorSpec
 from edgectl.model.convert.example import read_example
 from edgectl.model.convert.names import datatype
 from edgectl.model.convert.options import ConvertOptions
-from edgectl.model.convert.shapes import check_names, described
+from edgectl.model.convert.shapes import check_shapes, described
 from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def examples(source: str, options: ConvertOptions, names: Sequence[str]) -> dict
 
 
 def _shaped(source: str, options: ConvertOptions, names: Sequence[str]) -> dict[str, Array]:
-    check_names(source, options.shapes, names)
+    check_shapes(source, options.shapes, names)
     rng = np.random.default_rng(0)
     return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in options.shapes.items()}
 

@@ -86,11 +86,12 @@ def quantise(
     from edgectl.model.quantise.plan import Plan
     from edgectl.model.quantise.report import tables
     from edgectl.model.quantise.run import quantise as run
+    from edgectl.model.verify.bounds import share
 
     plan = Plan(
         method=method,
         calibrate=calibrate,
-        max_drop=_share(max_drop),
+        max_drop=share("--max-drop", max_drop, "0.5% or 0.005"),
         measure=measure,
         exclude=tuple(exclude or ()),
         labels=tuple(read_labels(classes)) if classes else (),
@@ -121,17 +122,6 @@ quantise.epilog = (  # type: ignore[attr-defined]
     "Examples:\n\nedgectl model quantise dock.onnx --output dock.int8.onnx --calibration frames/ --max-drop 1%\n\n"
     "edgectl model quantise vibration.onnx --output vibration.int8.onnx --exclude head"
 )
-
-
-def _share(text: str) -> float:
-    """Return "0.5%" or "0.005" as 0.005."""
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise ModelError(f"--max-drop: want a share such as 0.5% or 0.005, found {text!r}")
-    return share
 
 
 def _data(model: Path, calibration: Path | None, labels: Path | None, classes: Sequence[str]) -> Dataset | None:

@@ -21,11 +21,11 @@ class Bounds:
     max_relative: float | None = None
 
 
-# What one value may be off tells little: outputs that are small throughout may be anything, and another order of colours
-# may move no share by 0.01. The error relative to the whole output does tell.
+# What one value may be off tells little: outputs that are small throughout may be anything, and another order of
+# colours may move no share by 0.01. The error relative to the whole output does tell.
 _USUAL = Bounds(max_relative=1e-3)
-# A resize in the graph rounds another way than OpenCV's, by up to a level of 255 a pixel: four small networks with their
-# pre-processing inside had a relative error of up to 5e-3, on noise and on frames; told another order of colours,
+# A resize in the graph rounds another way than OpenCV's, by up to a level of 255 a pixel: three small networks with
+# their pre-processing inside had a relative error of up to 5e-3, on noise and on frames; told another order of colours,
 # interpolation, mean or resize they had 0.06 and more.
 _RESIZED = Bounds(max_difference=1e-2, max_relative=1e-2)
 # It moves boxes by parts of a pixel, and drops one now and then whose score is at the limit.
