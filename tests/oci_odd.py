@@ -56,7 +56,7 @@ def _handler(odd: Odd, answer: Callable[[str, str], Answer]) -> type[BaseHTTPReq
                     self.wfile.write(piece)
                     odd.sent += len(piece)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _answer
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815 - http.server's names
 
     return Handler
 

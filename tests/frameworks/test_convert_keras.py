@@ -40,7 +40,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cnn.save_weights(directory / "only.weights.h5")
         _two(keras).save(directory / "two.keras")
         _write_lambda(keras, directory / "lambda.keras")
-        keras.Sequential([keras.Input((4,)), keras.layers.Embedding(10, 3)]).save(directory / "words.keras")
+        keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(10, 3)]).save(
+            directory / "words.keras"
+        )
         _write_svd(tf, directory / "svd")
         _write_tflite(tf, cnn, directory)
     return directory
@@ -130,7 +132,8 @@ def test_what_cannot_be_converted_is_one_line(run: Run, files: Path, tmp_path: P
 
 def test_an_embedding_takes_real_numbers_of_words(run: Run, files: Path, tmp_path: Path) -> None:
     original = open_original(str(files / "words.keras"), options=ConvertOptions())
-    np.savez(tmp_path / "rows.npz", **{original.inputs[0].name: np.arange(8, dtype=np.float32).reshape(2, 4)})
+    rows: dict[str, Any] = {original.inputs[0].name: np.arange(8, dtype=np.int32).reshape(2, 4)}
+    np.savez(tmp_path / "rows.npz", **rows)
     arguments = ("--name", "small", "--version", "1.0.0", "--output", tmp_path / "small")
     code, _, err = run("model", "convert", files / "words.keras", *arguments, "--example", tmp_path / "rows.npz")
     assert code == 0, err

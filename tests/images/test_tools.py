@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -74,6 +75,24 @@ def test_a_directory_that_is_no_bundle_is_one_line_and_exit_code_2(tmp_path: Pat
     done = _pack(tmp_path, tmp_path / "model")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [f"pack_bundle: {tmp_path}: want a bundle with a file model.toml, found none"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "golden/000.npz", "labels.txt", "model.onnx"])
+def test_a_link_in_a_bundle_brings_nothing_of_this_machine(tmp_path: Path, name: str) -> None:
+    bundle = shutil.copytree(ROOT / "models/belt-detector", tmp_path / "bundle")
+    (tmp_path / "elsewhere").write_bytes((bundle / name).read_bytes())
+    (bundle / name).unlink()
+    (bundle / name).symlink_to(tmp_path / "elsewhere")
+    done = _pack(bundle, tmp_path / "model")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert name in done.stderr and not (tmp_path / "model").exists()
+
+
+def test_a_target_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("a file")
+    done = _pack(ROOT / "models/belt-detector", tmp_path / "model")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert done.stderr.startswith(f"pack_bundle: {tmp_path}/model")
 
 
 PUMP = ROOT / "models/pump-failure"

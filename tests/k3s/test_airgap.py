@@ -135,6 +135,27 @@ def test_a_folder_that_was_changed_is_refused(tmp_path: Path, podman: str) -> No
     assert "bin/k3s is not what SHA256SUMS says" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("junk\n", "SHA256SUMS: want lines as sha256sum writes them", id="junk"),
+        pytest.param("\xff  ./ARCH\n", "SHA256SUMS: want lines as sha256sum writes them", id="no-sum"),
+        pytest.param(f"{'0' * 64}  ./ARCH\n", "SHA256SUMS does not list VERSION", id="unlisted"),
+        pytest.param(f"{'0' * 64}  ../outside\n", "want files of this folder, found '../outside'", id="outside"),
+        pytest.param(f"{'0' * 64}  /etc/passwd\n", "want files of this folder, found '/etc/passwd'", id="absolute"),
+    ],
+)
+def test_sums_that_are_none_are_one_line(tmp_path: Path, podman: str, text: str, reason: str) -> None:
+    folder = fetched(tmp_path / "carry")
+    (tmp_path / "outside").write_text("outside", encoding="utf-8")
+    good = (folder / "SHA256SUMS").read_text(encoding="utf-8")
+    keep = "" if "not list" in reason else good
+    (folder / "SHA256SUMS").write_text(text + keep, encoding="latin-1")
+    done = airgap("pack", folder, path=podman)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert done.stderr.startswith("airgap.py: ") and reason in done.stderr
+
+
 # --- fetch.sh
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edgectl.image.releases import Release, images, releases
+from edgectl.model.errors import ModelError
 from edgectl_support import Run
 from helm_support import need_helm, tools
 from oci_registry import spec_registry
@@ -313,9 +315,9 @@ def test_an_image_that_the_charts_start_is_pulled_by_its_name(run: Run, site: Pa
         assert (code, err) == (0, "")
         # Its layer is on this disk already, under another name: nothing is fetched for it.
         assert name in out and "cross the uplink" not in out
-        images = json.loads(member(site / "site.tar", "airgap.json"))["images"]
-        assert [each["name"] for each in images] == sorted([name, "localhost/edge-model-x:1.0.0"])
-        assert len({each["digest"] for each in images}) == 1
+        found = json.loads(member(site / "site.tar", "airgap.json"))["images"]
+        assert [each["name"] for each in found] == sorted([name, "localhost/edge-model-x:1.0.0"])
+        assert len({each["digest"] for each in found}) == 1
 
 
 def _nothing(site: Path) -> list[object]:
@@ -381,6 +383,112 @@ def test_an_earlier_file_that_is_none(run: Run, first: Path, tmp_path: Path, con
         earlier.write_text(content)
     code, _, err = run("image", "airgap", first, "--since", earlier, "--output", tmp_path / "two.tar")
     assert (code, len(err.splitlines())) == (2, 1) and words in err
+
+
+def _text(path: Path, first: Path) -> None:
+    path.write_text("root:x:0:0\n")
+
+
+def _of_docker(path: Path, first: Path) -> None:
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(tarfile.TarInfo("manifest.json"))
+
+
+def _an_image(path: Path, first: Path) -> None:
+    with tarfile.open(path, "w") as tar:
+        tar.add(first, arcname=".")
+
+
+@pytest.mark.parametrize("make", [_text, _of_docker, _an_image], ids=["text", "of-docker", "an-image"])
+def test_since_another_kind_of_file_says_what_it_wants(
+    run: Run, first: Path, tmp_path: Path, make: Callable[[Path, Path], None]
+) -> None:
+    earlier = tmp_path / "earlier.tar"
+    make(earlier, first)
+    code, _, err = run("image", "airgap", first, "--since", earlier, "--output", tmp_path / "two.tar")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert f"{earlier}: want an air-gap file, as `edgectl image airgap` writes it" in err
+
+
+# --- manifests and helm that are not as they should be
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _a_time_that_is_none(path: Path) -> None:
+    path.write_text("at: 2001-99-99")
+
+
+def _deep(path: Path) -> None:
+    path.write_text("[" * 10_000)
+
+
+def _away(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _no_text(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\xff")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(_folder, "want a manifest, found a directory", id="directory"),
+        pytest.param(_a_time_that_is_none, "want YAML: ", id="time"),
+        pytest.param(_deep, "want YAML: ", id="deep"),
+        pytest.param(_away, "no such file", id="unreadable"),
+        pytest.param(_no_text, "want UTF-8 text", id="no-text"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path: Path, make: Callable[[Path], None], words: str) -> None:
+    make(tmp_path / "b.yaml")
+    with pytest.raises(ModelError) as caught:
+        releases(tmp_path, tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/b.yaml: {words}") and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        pytest.param("#!/bin/sh\nprintf 'a: [\\n'\n", "tiny: what helm made of it for one: want YAML: ", id="yaml"),
+        pytest.param("#!/bin/sh\nprintf 'Error: \\377' >&2\nexit 1\n", "helm template one: Error: ", id="bytes"),
+        pytest.param("#!/nowhere\n", "helm is not on PATH", id="interpreter"),
+        pytest.param("", "helm: cannot be run: exec format error", id="no-program"),
+    ],
+)
+def test_a_helm_that_says_something_else_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    helm = tmp_path / "bin/helm"
+    helm.parent.mkdir()
+    helm.write_bytes(script.encode() or b"\0\0")
+    helm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{helm.parent}:/usr/bin:/bin")
+    release = Release("one", tmp_path / "tiny", "tiny-1.0.0.tgz", "edge", "")
+    with pytest.raises(ModelError) as caught:
+        images([release])
+    assert words in str(caught.value) and str(caught.value).isprintable()
+
+
+def test_containers_that_are_no_list_start_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    helm = tmp_path / "helm"
+    helm.write_text("#!/bin/sh\necho 'spec: {containers: 3, initContainers: [{image: a/b:1}, 4]}'\n")
+    helm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert images([Release("one", tmp_path, "tiny-1.0.0.tgz", "edge", "")]) == ["a/b:1"]
+
+
+def test_temporary_files_have_a_name_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed run leaves behind is known for whose it is."""
+    helm = tmp_path / "helm"
+    helm.write_text("#!/bin/sh\necho \"containers: [{image: '$7'}]\"\n")
+    helm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    (values,) = images([Release("one", tmp_path, "tiny-1.0.0.tgz", "edge", "")])
+    assert Path(values).name == "values.yaml" and Path(values).parent.name.startswith("edgectl-")
 
 
 def test_a_damaged_blob_or_an_interrupt_leaves_no_half_file(

@@ -155,6 +155,107 @@ def _escaping_digest(bundle: Path, rt: Path) -> None:
     (rt / "index.json").write_text(json.dumps(index))
 
 
+def _index(rt: Path, **changes: object) -> None:
+    index = json.loads((rt / "index.json").read_text())
+    (rt / "index.json").write_text(json.dumps(index | changes))
+
+
+def _manifest(rt: Path, **changes: object) -> None:
+    """Change the manifest, so that its digest is right."""
+    root = oci_support.put(rt, json.dumps(manifest_of(rt) | changes).encode(), MANIFEST)
+    _index(rt, manifests=[root])
+
+
+def _config(rt: Path, **changes: object) -> None:
+    config = json.dumps(config_of(rt) | changes).encode()
+    _manifest(rt, config=oci_support.put(rt, config, "application/vnd.oci.image.config.v1+json"))
+
+
+def _number_of_images(bundle: Path, rt: Path) -> None:
+    _index(rt, manifests=3)
+
+
+def _word_for_a_platform(bundle: Path, rt: Path) -> None:
+    (root,) = json.loads((rt / "index.json").read_text())["manifests"]
+    _index(rt, manifests=[root | {"platform": "x"}])
+
+
+def _name_in_colour(bundle: Path, rt: Path) -> None:
+    (root,) = json.loads((rt / "index.json").read_text())["manifests"]
+    named = root | {"annotations": {"org.opencontainers.image.ref.name": "\x1b[31mred"}}
+    _index(rt, manifests=[named, named])
+
+
+def _deep_index(bundle: Path, rt: Path) -> None:
+    (rt / "index.json").write_text('{"manifests":' + "[" * 100_000)
+
+
+def _large_index(bundle: Path, rt: Path) -> None:
+    (rt / "index.json").write_bytes(b" " * (5 << 20))
+
+
+def _number_of_layers(bundle: Path, rt: Path) -> None:
+    _manifest(rt, layers=3)
+
+
+def _no_config(bundle: Path, rt: Path) -> None:
+    _manifest(rt, config=[1])
+
+
+def _size_below_nothing(bundle: Path, rt: Path) -> None:
+    _manifest(rt, layers=[manifest_of(rt)["layers"][0] | {"size": -1}])
+
+
+def _list_for_settings(bundle: Path, rt: Path) -> None:
+    _config(rt, config=[1])
+
+
+def _number_for_an_environment(bundle: Path, rt: Path) -> None:
+    _config(rt, config={"Env": 3})
+
+
+def _word_for_layers(bundle: Path, rt: Path) -> None:
+    _config(rt, rootfs={"diff_ids": "sha256"})
+
+
+def _number_for_history(bundle: Path, rt: Path) -> None:
+    _config(rt, history=3)
+
+
+def _number_for_a_system(bundle: Path, rt: Path) -> None:
+    _config(rt, os=3)
+
+
+def _archive_that_leads_to_itself(bundle: Path, rt: Path) -> None:
+    shutil.rmtree(rt)
+    with tarfile.open(rt, "w") as tar:
+        link = tarfile.TarInfo("index.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "index.json"
+        tar.addfile(link)
+
+
+def _card_elsewhere(bundle: Path, rt: Path) -> None:
+    (bundle / "README.md").symlink_to("/etc/passwd")
+
+
+def _card_nowhere(bundle: Path, rt: Path) -> None:
+    (bundle / "README.md").symlink_to("nowhere")
+
+
+def _card_that_leads_to_itself(bundle: Path, rt: Path) -> None:
+    (bundle / "README.md").symlink_to("README.md")
+
+
+def _golden_beside(bundle: Path, rt: Path) -> None:
+    (bundle / "golden").rename(bundle / "samples")
+    (bundle / "golden").symlink_to("samples")
+
+
+def _model_by_another_name(bundle: Path, rt: Path) -> None:
+    (bundle / "model.onnx").rename(bundle / "notes.txt")
+    (bundle / "model.onnx").symlink_to("notes.txt")
+
+
 def _two_images(bundle: Path, rt: Path) -> None:
     index = json.loads((rt / "index.json").read_text())
     index["manifests"] *= 2
@@ -174,6 +275,25 @@ def _two_images(bundle: Path, rt: Path) -> None:
         pytest.param(_broken_index, "want an index of images", id="broken-index"),
         pytest.param(_escaping_digest, "want digests of the form sha256:HEX", id="escaping-digest"),
         pytest.param(_two_images, "want one image, or its tag after a colon", id="two-images"),
+        pytest.param(_number_of_images, "want an index of images: Expected `array | null`", id="number-of-images"),
+        pytest.param(_word_for_a_platform, "want an index of images: Expected `object | null`", id="platform-word"),
+        pytest.param(_name_in_colour, "found \\x1b[31mred, \\x1b[31mred", id="name-in-colour"),
+        pytest.param(_deep_index, "want an index of images", id="deep-index"),
+        pytest.param(_large_index, "want at most 4194304 bytes", id="large-index"),
+        pytest.param(_number_of_layers, "want an image's manifest: Expected `array | null`", id="number-of-layers"),
+        pytest.param(_no_config, "want an image's manifest: Expected `object`", id="no-config"),
+        pytest.param(_size_below_nothing, "want a size, found -1", id="size"),
+        pytest.param(_list_for_settings, "want an image's configuration: Expected", id="list-for-settings"),
+        pytest.param(_number_for_an_environment, "want an image's configuration: Expected", id="environment"),
+        pytest.param(_word_for_layers, "want an image's configuration: Expected", id="word-for-layers"),
+        pytest.param(_number_for_history, "want an image's configuration: Expected", id="history"),
+        pytest.param(_number_for_a_system, "want an image's configuration: Expected", id="system"),
+        pytest.param(_archive_that_leads_to_itself, "index.json: cannot be read", id="link-to-itself"),
+        pytest.param(_card_elsewhere, "README.md: want a file of the bundle to pack, found a link", id="card"),
+        pytest.param(_card_nowhere, "README.md: want a file of the bundle to pack", id="card-nowhere"),
+        pytest.param(_card_that_leads_to_itself, "README.md: want a file of the bundle to pack", id="card-to-itself"),
+        pytest.param(_golden_beside, "golden/000.npz: want a file of the bundle to pack", id="golden-folder"),
+        pytest.param(_model_by_another_name, "model.onnx: want a file of the bundle to pack", id="model"),
     ],
 )
 def test_one_line_and_nothing_is_left(
@@ -192,7 +312,7 @@ def test_one_line_and_nothing_is_left(
     ("options", "words"),
     [
         pytest.param(["--runtime", "nowhere"], "nowhere: nothing there; an image is oci:DIR", id="nothing"),
-        pytest.param(["--runtime", "oci:nowhere"], "nowhere: nothing there", id="no-directory"),
+        pytest.param(["--runtime", "oci:nowhere"], "edgectl: oci:nowhere: nothing there", id="no-directory"),
         pytest.param(["--runtime", "example.com/runtime"], "want a tag or a digest", id="no-tag"),
         pytest.param(["--runtime", "library/debian:12"], "want HOST[:PORT]/NAME:TAG", id="no-host"),
         pytest.param(["--runtime", "RT", "--platform", "linux/arm64"], "found one for linux/amd64", id="platform"),
@@ -206,6 +326,24 @@ def test_options_that_cannot_be(run: Run, bundle: Path, tmp_path: Path, options:
     code, _, err = run("image", "build", bundle, "--output", tmp_path / "out", *words_given)
     assert (code, len(err.splitlines())) == (2, 1), err
     assert words in err and not (tmp_path / "out").exists()
+
+
+def test_what_go_writes_for_nothing_is_nothing(run: Run, bundle: Path, tmp_path: Path) -> None:
+    """null, for a list or a table without an entry."""
+    rt = runtime(tmp_path / "rt", Labels=None)
+    _config(rt, history=None, rootfs=None)
+    _manifest(rt, layers=None)
+    code, _, err = run("image", "build", bundle, "--runtime", rt, "--output", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert (len(config_of(tmp_path / "out")["history"]), len(manifest_of(tmp_path / "out")["layers"])) == (2, 1)
+    assert len(config_of(tmp_path / "out")["rootfs"]["diff_ids"]) == 1
+
+
+def test_a_bundle_behind_a_link_is_a_bundle(run: Run, bundle: Path, built: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(bundle)
+    words = ["--runtime", tmp_path / "rt", "--output", tmp_path / "again"]
+    assert run("image", "build", tmp_path / "link", *words)[0] == 0
+    assert _files(tmp_path / "again") == _files(built)
 
 
 def test_a_bundle_that_answers_otherwise_is_no_image(run: Run, bundle: Path, tmp_path: Path) -> None:

@@ -113,6 +113,11 @@ def test_a_helper_that_fails_is_told(helped: dict[str, str], host: str, words: s
     [
         pytest.param("{", "want JSON with logins", id="json"),
         pytest.param('{"auths": {"r.example": {"auth": "%%%"}}}', "want the base64 of user:password", id="base64"),
+        pytest.param('{"auths": {"r.example": {"auth": "\u00e4"}}}', "want the base64 of user:password", id="no-ascii"),
+        pytest.param("[1]", "want a table, .* found \\[1\\]", id="no-table"),
+        pytest.param('{"auths": [1]}', "auth.json: auths: want a table", id="auths"),
+        pytest.param('{"credHelpers": [1]}', "auth.json: credHelpers: want a table", id="helpers"),
+        pytest.param("[" * 100_000, "want JSON with logins", id="deep"),
         pytest.param(None, "no such file", id="missing"),
     ],
 )
@@ -122,6 +127,17 @@ def test_a_broken_file_is_told(tmp_path: Path, text: str | None, words: str) -> 
         path.write_text(text)
     with pytest.raises(ModelError, match=words):
         login("r.example", "a", {"REGISTRY_AUTH_FILE": str(path)})
+
+
+@pytest.mark.parametrize("text", ['{"auths": null, "credHelpers": null}', "{}", '{"auths": {"r.example": 3}}'])
+def test_a_file_without_a_login_has_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "auth.json").write_text(text)
+    assert login("r.example", "a", {"REGISTRY_AUTH_FILE": str(tmp_path / "auth.json")}) == Login()
+
+
+def test_an_identity_token_stands_without_a_password(tmp_path: Path) -> None:
+    path = write(tmp_path / "auth.json", {"auths": {"r.example": {"auth": "%%%", "identitytoken": "t"}}})
+    assert login("r.example", "a", {"REGISTRY_AUTH_FILE": str(path)}) == Login(token="t")
 
 
 @pytest.fixture(params=[False, True], ids=["basic", "bearer"])

@@ -15,6 +15,7 @@ from edgectl.image.image import read_image
 from edgectl.image.media import LAYER, Descriptor
 from edgectl.image.reference import Reference
 from edgectl.image.registry import Registry
+from edgectl.image.releases import run
 from edgectl.image.remote import TRIES, Remote
 from edgectl.model.errors import ModelError
 from oci_odd import ENDLESS, Answer, Odd, odd_registry
@@ -121,7 +122,7 @@ def test_a_full_disk_for_temporary_files_is_named(tmp_path: Path, size: int) -> 
     (tmp_path / "blobs" / f"{blob.hex}.part").symlink_to("/dev/full")
     with (
         odd_registry(lambda *_: Answer(200, bytes(size))) as odd,
-        pytest.raises(ModelError, match="cannot be written: no space left on device; .*TMPDIR"),
+        pytest.raises(ModelError, match=r"cannot be written: no space left on device; .*TMPDIR"),
     ):
         remote(odd.host, tmp_path / "blobs", []).fetch([blob], lambda _: None)
 
@@ -157,9 +158,9 @@ def test_a_realm_without_a_token_is_one_line(body: bytes) -> None:
 def test_a_realm_that_is_away_is_named() -> None:
     away = f"127.0.0.1:{free_port()}"
     waits: list[float] = []
-    with odd_registry(lambda *_: _who(odd, f"http://{away}/token")) as odd:
-        with pytest.raises(Cut, match=f"{odd.host}: login at {away}: no answer: "):
-            registry(odd.host, waits).ask("GET", f"http://{odd.host}/v2/up/x", want=(200,))
+    with odd_registry(lambda *_: _who(odd, f"http://{away}/token")) as odd, pytest.raises(Cut) as caught:
+        registry(odd.host, waits).ask("GET", f"http://{odd.host}/v2/up/x", want=(200,))
+    assert str(caught.value).startswith(f"{odd.host}: login at {away}: no answer: ")
     assert waits == [0.0, 1.0, 2.0, 4.0, 8.0]
 
 
@@ -168,9 +169,11 @@ def test_a_realm_that_is_away_is_named() -> None:
     ["Bearer", "Bearer realm", "Bearer realm=", 'Bearer realm="http://[::1"', 'Bearer realm="file:///etc/passwd"'],
 )
 def test_a_garbled_challenge_is_one_line(challenge: str) -> None:
-    with odd_registry(lambda *_: Answer(401, b"", {"WWW-Authenticate": challenge})) as odd:
-        with pytest.raises(Refused, match="want a realm to log in at"):
-            registry(odd.host).ask("GET", f"http://{odd.host}/v2/up/x", want=(200,))
+    with (
+        odd_registry(lambda *_: Answer(401, b"", {"WWW-Authenticate": challenge})) as odd,
+        pytest.raises(Refused, match="want a realm to log in at"),
+    ):
+        registry(odd.host).ask("GET", f"http://{odd.host}/v2/up/x", want=(200,))
 
 
 def test_a_password_does_not_follow_a_redirect_to_another_host(tmp_path: Path) -> None:
@@ -211,9 +214,9 @@ def test_where_a_registry_may_send_one(url: str, plain: bool, tls: bool) -> None
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://x/y", "http://[::1"])
 def test_a_redirect_to_anything_else_is_one_line(place: str) -> None:
-    with odd_registry(lambda *_: Answer(302, b"", {"Location": place})) as odd:
-        with pytest.raises(Refused, match="want an HTTP address to go on at, found") as caught:
-            registry(odd.host).ask("GET", f"http://{odd.host}/v2/up/x", want=(200,))
+    with odd_registry(lambda *_: Answer(302, b"", {"Location": place})) as odd, pytest.raises(Refused) as caught:
+        registry(odd.host).ask("GET", f"http://{odd.host}/v2/up/x", want=(200,))
+    assert "want an HTTP address to go on at, found" in str(caught.value)
     assert place in str(caught.value) and len(odd.requests) == 1
 
 
@@ -225,18 +228,26 @@ def test_a_registrys_words_do_nothing_to_a_terminal() -> None:
 
 
 def test_a_manifests_kind_is_printable_too(tmp_path: Path) -> None:
-    with odd_registry(lambda *_: Answer(200, b"{}", {"Content-Type": "a\x1b[31mb"})) as odd:
-        with pytest.raises(ModelError, match="want the manifest of an image, found a") as caught:
-            read_image(remote(odd.host, tmp_path / "blobs", []))
+    kind = {"Content-Type": "a\x1b[31mb"}
+    with odd_registry(lambda *_: Answer(200, b"{}", kind)) as odd, pytest.raises(ModelError) as caught:
+        read_image(remote(odd.host, tmp_path / "blobs", []))
+    assert "want the manifest of an image, found a" in str(caught.value)
     assert str(caught.value).isprintable()
 
 
 def test_a_busy_registry_is_asked_again_as_late_as_it_wants() -> None:
     told = iter([{}, {"Retry-After": "7"}, {"Retry-After": "86400"}, {"Retry-After": "tomorrow"}])
     waits: list[float] = []
-    with odd_registry(lambda *_: Answer(429, b"", found) if (found := next(told, None)) is not None else Answer()) as odd:
+    with odd_registry(
+        lambda *_: Answer(429, b"", found) if (found := next(told, None)) is not None else Answer()
+    ) as odd:
         assert Client(odd.host, True, {}, waits.append).send(Request("GET", f"http://{odd.host}/")).status == 200
     assert waits == [0.0, 7.0, 60.0, 4.0]
+
+
+def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="sleep 60: not done within 0 s"):
+        run("sleep", "60", timeout_s=0.05)
 
 
 def test_an_authority_that_is_not_there_is_told(tmp_path: Path) -> None:

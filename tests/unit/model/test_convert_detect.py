@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,10 @@ def test_an_archive_with_any_bytes_changed_is_read_or_refused_in_one_line(tmp_pa
         content[place] = value
     path = tmp_path / "m.keras"
     path.write_bytes(content)
-    reads = [lambda: detect(str(path), None), lambda: refuse_pickles(str(path), trust=False)]
+    reads: list[Callable[[], object]] = [
+        lambda: detect(str(path), None),
+        lambda: refuse_pickles(str(path), trust=False),
+    ]
     if zipfile.is_zipfile(path):
         reads.append(lambda: refuse_code(str(path), trust=False))
     for read in reads:

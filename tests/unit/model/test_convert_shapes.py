@@ -34,7 +34,7 @@ def two_outputs(path: Path, batch: str | int = "N", declared: str | int = "N") -
 
 def first(value: onnx.ValueInfoProto) -> str | int:
     dim = value.type.tensor_type.shape.dim[0]
-    return dim.dim_param or dim.dim_value
+    return str(dim.dim_param) or int(dim.dim_value)
 
 
 @pytest.mark.parametrize(
