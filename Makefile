@@ -14,7 +14,7 @@ RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements
 TRAIN := .train
 TORCH := 2.13.0
 
-.PHONY: help setup run up test coverage test-process test-frameworks docs-check check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
+.PHONY: help setup run up test coverage test-deploy test-process test-frameworks docs-check check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,15 +46,18 @@ up: $(VENV)/.runtime  ## the same without an end, until Ctrl-C
 
 # Three processes for two cores: many tests wait for a process of their own. --dist loadfile: a file's fixtures once.
 TESTS := $(BIN)/python -m pytest -q -n 3 --dist loadfile
-QUICK := not e2e and not images and not frameworks and not process
+QUICK := not e2e and not images and not frameworks and not process and not deploy
 
-test: $(VENV)/.dev  ## the quick tests: units, contracts, charts, rules, real HTTP and real models
+test: $(VENV)/.dev  ## the quick tests: units and contracts, with real HTTP and real models
 	$(TESTS) -m "$(QUICK)"
 
 # Of its own, since it takes longer than the tests themselves (101 against 218 CPU seconds for tests/unit).
 coverage: $(VENV)/.dev  ## the quick tests again, and what they cover
 	$(TESTS) -m "$(QUICK)" --cov --cov-report=
 	@echo "covered in this process (the services' own processes are not measured): $$($(BIN)/coverage report --format=total) %"
+
+test-deploy: $(VENV)/.dev  ## charts through helm, K3s' files, alert rules through promtool
+	$(TESTS) -m deploy
 
 test-process: $(VENV)/.dev  ## the services as real processes: cameras, brokers, full disks, SIGKILL, load
 	$(TESTS) -m process
@@ -78,7 +81,7 @@ type: $(VENV)/.dev  ## mypy --strict
 	MYPYPATH=Dockerfiles $(BIN)/mypy Dockerfiles
 	@for model in models/*/; do (cd $$model && "$(CURDIR)/$(BIN)/mypy" .) || exit 1; done
 
-check: lint type test test-process test-frameworks docs-check  ## everything CI runs, in CI's order
+check: lint type test test-deploy test-process test-frameworks docs-check  ## everything CI runs, in CI's order
 
 bench: $(VENV)/.dev  ## the serving path against raw onnxruntime, a bare socket and MLServer; writes benchmarks/results
 	$(BIN)/python benchmarks/run.py
@@ -123,5 +126,5 @@ lock: $(VENV)/bin/uv  ## resolve requirements/*.txt anew: versions and hashes, n
 	@for set in dev inference camera edgectl guard train; do requirements/lock.sh $$set || exit 1; done
 
 clean:  ## remove what this Makefile made
-	rm -rf $(VENV) $(TRAIN) .bench .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN) models/*/work .bench .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,14 +14,6 @@ from live import until
 from sink_support import Broker
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder start processes: a `make` target of their own, since they take the longest."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker("process")
-
-
 @pytest.fixture(autouse=True)
 def _audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Whatever edge-camera a test starts: its events are valid, its frame accounting closes, and it does not stay."""
