@@ -14,7 +14,7 @@ RUNTIME_LOCKS := requirements/inference.txt requirements/camera.txt requirements
 TRAIN := .train
 TORCH := 2.13.0
 
-.PHONY: help setup run up test coverage test-deploy test-process test-frameworks docs-check check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
+.PHONY: help setup run up test coverage test-deploy test-process test-frameworks frameworks docs-check check lint type bench bench-camera images image-report image-test charts airgap e2e models lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,7 +56,7 @@ coverage: $(VENV)/.dev  ## the quick tests again, and what they cover
 	$(TESTS) -m "$(QUICK)" --cov --cov-report=
 	@echo "covered in this process (the services' own processes are not measured): $$($(BIN)/coverage report --format=total) %"
 
-test-deploy: $(VENV)/.dev  ## charts through helm, K3s' files, alert rules through promtool
+test-deploy: $(VENV)/.dev  ## charts through helm, alert rules through promtool, rollouts on a played cluster
 	$(TESTS) -m deploy
 
 test-process: $(VENV)/.dev  ## the services as real processes: cameras, brokers, full disks, SIGKILL, load
@@ -64,6 +64,8 @@ test-process: $(VENV)/.dev  ## the services as real processes: cameras, brokers,
 
 test-frameworks: $(TRAIN)/.done  ## conversions from every framework, each really installed (.train, 4 GB)
 	$(TRAIN)/bin/python -m pytest -q -m frameworks tests/frameworks
+
+frameworks: $(TRAIN)/.done  ## an environment with every framework (.train, 4 GB)
 
 docs-check: $(TRAIN)/.done  ## run every command that docs/models and docs/bundle.md print
 	$(TRAIN)/bin/python docs/check.py

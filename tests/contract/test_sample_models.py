@@ -17,6 +17,8 @@ from edge_inference.ask import ask
 from edgectl.bundle.check import check_bundle
 from live import Service
 
+pytestmark = pytest.mark.process
+
 MODELS = Path(__file__).parents[2] / "models"
 BUILT = ["bearing-tflite", "heart-rate-anomaly", "parcel-classifier", "parcel-classifier/int8", "scratch-segmenter"]
 # Of one model, with its golden samples, as they lie in the repository.

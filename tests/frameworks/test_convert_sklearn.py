@@ -352,3 +352,17 @@ def test_a_lightgbm_file_that_is_cut_off_does_not_end_the_process(run: Run, tmp_
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     code, _, err = convert(run, path, tmp_path / "small")
     assert code == 2 and "the file is cut off" in err and err.count("\n") == 1
+
+
+def test_text_classes_are_the_bundles_labels_in_the_models_order(run: Run, tmp_path: Path) -> None:
+    source = save(linear().fit(X, np.array(["ok", "leak"])[Y]), tmp_path / "m.joblib")
+    given = ("--trust", "--task", "tabular")
+    code, _, err = convert(run, source, tmp_path / "small", *given)
+    assert code == 0, err
+    made = read_bundle(tmp_path / "small")
+    assert made.labels == ("leak", "ok")
+    assert (made.answer.label, made.answer.probabilities) == ("label", "probabilities")
+    (tmp_path / "l.txt").write_text("ok\nleak\n")
+    code, _, err = convert(run, source, tmp_path / "other", *given, "--labels", tmp_path / "l.txt")
+    assert code == 2 and "want the model's own classes in this order, 'leak', 'ok'" in err
+    assert not (tmp_path / "other").exists()

@@ -326,7 +326,7 @@ def test_without_the_library_it_says_what_to_install() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, "discover"], capture_output=True, text=True, timeout=30, check=False
     )
-    assert is_one_line(done, "pip install 'edge-camera[discover]'")
+    assert is_one_line(done, "pip install -e services/common -e 'services/camera_ingest[discover]' in a checkout")
     local = subprocess.run(
         [sys.executable, "-c", code, "discover", "--local"], capture_output=True, text=True, timeout=30, check=False
     )

@@ -14,6 +14,8 @@ from kube_support import pod
 from rollout_support import AFTER, NEW, House, Ticks, told, wanted
 from rollout_support import installed as installed
 
+pytestmark = pytest.mark.deploy
+
 
 def test_it_goes_to_the_revision_of_the_baseline_not_to_another_of_the_same_bad_version(house: House) -> None:
     """Revision 2 brought the bad version, 3 changed a Service only: helm calls both good."""

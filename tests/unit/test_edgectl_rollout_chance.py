@@ -20,7 +20,7 @@ CLASSES = ("carton", "crate", "drum")
 _SECONDS, _SCORES = np.array(SECONDS), np.array(SCORES)
 BOUNDS = Bounds()
 # A million calls of lines that other tests measure; the tracer would take twice as long as they do.
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.deploy]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from kube_support import job, job_pod, pod
 from rollout_support import AFTER, NEW, House, Ticks, told, wanted
 from rollout_support import installed as installed
 
+pytestmark = pytest.mark.deploy
+
 LOST = {"terminated": {"reason": "Unknown", "exitCode": 255}}
 
 

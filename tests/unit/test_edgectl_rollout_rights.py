@@ -12,6 +12,8 @@ from kube_support import helm_secret, pod
 from rollout_support import AFTER, NEW, OLD, House, Ticks, wanted
 from rollout_support import installed as installed
 
+pytestmark = pytest.mark.deploy
+
 
 @pytest.mark.parametrize(
     ("refused", "text"),

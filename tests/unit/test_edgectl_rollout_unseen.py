@@ -15,6 +15,8 @@ from kube_support import pod
 from rollout_support import AFTER, NEW, OLD, House, Ticks, told, wanted
 from rollout_support import installed as installed
 
+pytestmark = pytest.mark.deploy
+
 
 def watched(clock: Ticks, **other: Any) -> End:
     """Watch over the kubeconfig's way in, also as a guard."""

@@ -13,6 +13,8 @@ from kube_support import pod
 from rollout_support import AFTER, NEW, OLD, House, Ticks, rows, wanted
 from rollout_support import installed as installed
 
+pytestmark = pytest.mark.deploy
+
 
 def test_a_good_version_stays(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     house.baseline()

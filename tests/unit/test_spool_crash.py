@@ -18,7 +18,7 @@ from edge_camera.spool.tools import read_all
 from spool_support import Crash, CrashDisk, FakeClock, drain, line, number_of
 
 # A thousand crashes in lines that other tests measure; the tracer would take as long again.
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.process]
 
 SINKS = ("fast", "slow")
 PRIORITY = st.sampled_from(["high", "normal", "low"])

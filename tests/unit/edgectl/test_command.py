@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from edge_common import manifest
 from edgectl.bundle import flags
 from edgectl.main import app
+from edgectl_support import Run
 
 
 def test_help_and_version() -> None:
@@ -49,3 +50,8 @@ def test_help_waits_for_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_error_is_one_printable_line_whatever_files_are_called(tmp_path: Path, run: Run) -> None:
+    code, _, err = run("bundle", "check", tmp_path / "a\nb\x1b[31m")
+    assert code == 2 and "a\\nb\\x1b[31m" in err and err.count("\n") == 1

@@ -13,6 +13,8 @@ import pytest
 
 from kube_support import POD, Kube, pod
 
+pytestmark = pytest.mark.deploy
+
 SECOND, THIRD = "dock-aaaaaaaaa-22222", "dock-aaaaaaaaa-33333"
 
 

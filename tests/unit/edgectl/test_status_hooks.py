@@ -10,6 +10,8 @@ import pytest
 from edgectl_support import Run
 from kube_support import Kube, deployment, helm_secret, job, job_pod
 
+pytestmark = pytest.mark.deploy
+
 MADE, BEFORE = "2026-11-21T12:00:00Z", "2026-11-21T11:00:00Z"
 
 

@@ -196,5 +196,8 @@ def test_without_matplotlib_the_table_still_comes(tmp_path: Path, run: Run, monk
     graph, out = onnx_models.doubler(tmp_path / "m.onnx"), tmp_path / "out"
     code, text, err = run("model", "bench", graph, *QUICK, "--output", out)
     assert (code, "process" in text) == (0, True)
-    assert "no chart: want matplotlib, found none; install edgectl[pictures]" in err
+    assert (
+        "no chart: want matplotlib, found no such package: pip install -e services/common -e 'services/edgectl[pictures]'"
+        in err
+    )
     assert [path.name for path in out.iterdir()] == ["bench.json"]

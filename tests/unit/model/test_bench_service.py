@@ -23,6 +23,8 @@ from edgectl.model.bench.wire import body_of
 from edgectl_support import Run, X
 from live import Service
 
+pytestmark = pytest.mark.process
+
 _SPECS = (TensorSpec("a", "FP32", (-1, 3)), TensorSpec("b", "BYTES", (-1,)), TensorSpec("c", "UINT8", (-1, -1)))
 
 

@@ -186,8 +186,8 @@ BAD = {
     "unknown-key": (WHOLE + "[quantize]\n", "quantize"),
     "unknown-inner-key": (WHOLE.replace('model = "work', 'modle = "work'), "modle"),
     "bad-version": (WHOLE.replace("1.0.0", "1.0"), "version: want a semantic version"),
-    "no-model": (WHOLE.replace("work/model.onnx", "work/gone.onnx"), "gone.onnx"),
-    "no-data": (WHOLE.replace("held-out.npz", "gone.npz"), "gone.npz: want an .npz or a folder"),
+    "no-model": (WHOLE.replace("work/model.onnx", "work/gone.onnx"), "work/gone.onnx: no such file"),
+    "no-data": (WHOLE.replace("held-out.npz", "gone.npz"), "gone.npz: no such file"),
     "no-card": ('card = "gone.md"\n' + WHOLE, "gone.md: no such file"),
     "labels-of-another-count": (WHOLE.replace('["a", "b", "c", "d"]', '["a", "b"]'), "want"),
     "labels-twice": (WHOLE + '[answer]\nlabels = "labels.txt"\n', "answer.labels: want it left out"),
@@ -209,6 +209,43 @@ def test_bad_input_is_one_line(recipe: Write, run: Run, tmp_path: Path, text: st
     last = [line for line in err.splitlines() if line.startswith("edgectl: ")]
     assert code == 2 and len(last) == 1 and words in last[0] and "Traceback" not in err, err
     assert _left(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        pytest.param(SOURCE, [], "recipe.toml: source.model: work/model.onnx: no such file", id="model"),
+        pytest.param(SOURCE + DATA, [], "recipe.toml: source.model: work/model.onnx: no such file", id="model-first"),
+        pytest.param(
+            '[source]\nmodel = "recipe.toml"\n' + DATA,
+            [],
+            "recipe.toml: data.verify: held-out.npz: no such file",
+            id="samples",
+        ),
+        pytest.param(
+            '[source]\nmodel = "recipe.toml"\n' + DATA,
+            ["--data", "new.npz"],
+            "--data new.npz: no such file",
+            id="samples-of-the-option",
+        ),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_by_its_key(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, options: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text(HEAD + text)
+    assert run("model", "build", "recipe.toml", *options)[::2] == (2, f"edgectl: {told}\n")
+
+
+def test_a_model_that_is_not_trained_yet_names_its_script(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text(HEAD + SOURCE)
+    (tmp_path / "train.py").touch()
+    told = "recipe.toml: source.model: work/model.onnx: no such file; python train.py may make it\n"
+    assert run("model", "build", "recipe.toml")[::2] == (2, f"edgectl: {told}")
 
 
 def test_a_bundle_in_the_way_stays_unless_forced(recipe: Write, run: Run, tmp_path: Path) -> None:

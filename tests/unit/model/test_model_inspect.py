@@ -129,6 +129,8 @@ def test_a_pickle_is_named_and_never_run(tmp_path: Path, run: Run) -> None:
     assert code == 0
     assert facts["classes"][:3] == ["pathlib.Path.touch", "pathlib.PosixPath", "numpy._core.multiarray.scalar"]
     assert "--trust" in facts["description"]
+    shown = " ".join(run("model", "inspect", tmp_path / "m.pkl")[1].replace("│", " ").split())
+    assert "--trust --name NAME" in shown
     assert not Path("/tmp/edgectl-pickle-was-run").exists()
 
 
@@ -161,7 +163,7 @@ def test_boosted_trees(tmp_path: Path, run: Run, name: str, content: bytes, want
     [
         pytest.param("m.bin", b"what", "found another kind of file", id="no-model"),
         pytest.param("m.onnx", b"what", "want an ONNX model, found", id="no-graph"),
-        pytest.param("m.keras", None, "found nothing there", id="missing"),
+        pytest.param("m.keras", None, "m.keras: no such file", id="missing"),
     ],
 )
 def test_refused(tmp_path: Path, run: Run, name: str, content: bytes | None, words: str) -> None:

@@ -56,6 +56,14 @@ def test_a_declaration_is_put_into_the_graph(run: Run, net: Path, declaration: P
     assert answers[0].sum() == pytest.approx(1)
 
 
+def test_a_bundle_gives_its_graph(run: Run, net: Path, declaration: Path, tmp_path: Path) -> None:
+    code, _, err = run("model", "convert", net, "--name", "net", "--version", "1.0.0", "--output", tmp_path / "b")
+    assert code == 0, err
+    out = tmp_path / "out.onnx"
+    assert run("model", "prepare", tmp_path / "b", "--declaration", declaration, "--output", out)[::2] == (0, "")
+    assert [value.name for value in session(onnx.load(str(out))).get_outputs()] == ["probabilities", "label"]
+
+
 def test_json_tells_before_after_and_what_was_added(run: Run, net: Path, declaration: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.onnx"
     code, shown, _ = run("model", "prepare", net, "--declaration", declaration, "--output", out, "--json")

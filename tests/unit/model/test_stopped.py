@@ -1,4 +1,4 @@
-"""Stopped from outside: by SIGTERM or Ctrl-C nothing is left behind, and a killed edgectl leaves no process running."""
+"""Stopped from outside: by SIGTERM, SIGHUP or Ctrl-C nothing is left behind, and a killed edgectl leaves no process running."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import pytest
 import model_graphs_quantise as graphs
 import onnx_models
 from live import until
+
+pytestmark = pytest.mark.process
 
 _EDGECTL = str(Path(sys.executable).parent / "edgectl")
 
@@ -33,6 +35,7 @@ def _children(edgectl: subprocess.Popen[bytes]) -> list[psutil.Process]:
     ("number", "code", "words"),
     [
         pytest.param(signal.SIGTERM, 143, b"edgectl: terminated before it was done\n", id="SIGTERM"),
+        pytest.param(signal.SIGHUP, 129, b"edgectl: terminated before it was done\n", id="SIGHUP"),
         pytest.param(signal.SIGINT, 130, b"edgectl: interrupted before it was done\n", id="Ctrl-C"),
     ],
 )
@@ -49,6 +52,19 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals, code: int, word
     assert (quantising.returncode, err) == (code, words)
     assert not list(tmp_path.glob(".out.onnx.*")) and not list((tmp_path / "tmp").iterdir())
     assert not psutil.wait_procs(children, 10)[1]
+
+
+def test_a_terminal_that_hangs_up_does_not_stop_what_runs_under_nohup(tmp_path: Path) -> None:
+    graph = onnx_models.doubler(tmp_path / "m.onnx")
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        benching = _started(tmp_path, "bench", graph, "--threads", "1", "--cpus", "all", "--seconds", 1)
+    finally:
+        signal.signal(signal.SIGHUP, usual)
+    until(lambda: _children(benching) != [], "a process that runs the graph")
+    benching.send_signal(signal.SIGHUP)
+    _, err = benching.communicate(timeout=30)
+    assert benching.returncode == 0 and b"terminated" not in err
 
 
 def test_what_measures_dies_with_a_killed_edgectl(tmp_path: Path) -> None:

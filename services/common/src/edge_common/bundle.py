@@ -224,11 +224,15 @@ def check_graph(bundle: Bundle, inputs: Sequence[TensorSpec], outputs: Sequence[
             raise BundleError(f"{file}: answer.{key}: want an output of the graph {names}, found {output!r}")
     if bundle.image is not None:
         _check_image(file, bundle.image, inputs)
-    shares = next((spec for spec in outputs if spec.name == bundle.answer.probabilities), None)
-    if bundle.labels and shares and shares.shape and shares.shape[-1] not in (-1, len(bundle.labels)):
+    check_labels(f"{file}: answer.labels", bundle.answer, bundle.labels, outputs)
+
+
+def check_labels(where: str, answer: Answer, labels: Sequence[str], outputs: Sequence[TensorSpec]) -> None:
+    """Raise BundleError, which names `where` the labels are said, unless they are as many as columns of shares."""
+    shares = next((spec for spec in outputs if spec.name == answer.probabilities), None)
+    if labels and shares and shares.shape and shares.shape[-1] not in (-1, len(labels)):
         raise BundleError(
-            f"{file}: answer.labels: want {shares.shape[-1]} labels as '{shares.name}' has columns, "
-            f"found {len(bundle.labels)}"
+            f"{where}: want {shares.shape[-1]} labels as '{shares.name}' has columns, found {len(labels)}"
         )
 
 

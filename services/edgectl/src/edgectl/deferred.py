@@ -1,4 +1,4 @@
-"""A few renames that belong together: Ctrl-C and SIGTERM wait until they are done."""
+"""A few renames that belong together: Ctrl-C, SIGTERM and SIGHUP wait until they are done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -21,7 +21,9 @@ def deferred() -> Iterator[None]:
         yield
         return
     caught: list[int] = []
-    usual = {number: signal.signal(number, lambda found, _: caught.append(found)) for number in _STOPS}
+    # What is ignored, as SIGHUP under nohup, stays so.
+    stops = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+    usual = {number: signal.signal(number, lambda found, _: caught.append(found)) for number in stops}
     try:
         yield
     finally:

@@ -15,7 +15,11 @@ from edge_common.errors import StartError
 from edge_common.settings import number
 
 GROUP, PORT = "239.255.255.250", 3702
-_MISSING = "ONVIF discovery needs the extra: pip install 'edge-camera[discover]'; --local does without"
+# From a checkout: an edge-camera on a public index would be someone else's.
+_MISSING = (
+    "ONVIF discovery wants the extra, found no such package: pip install -e services/common -e "
+    "'services/camera_ingest[discover]' in a checkout of edge-serve; --local does without"
+)
 
 
 def run(argv: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_common.bundle import Bundle, check_graph, read_bundle, refuse_external_data
 from edge_common.golden import Difference, check_golden_matches, compare, load_all
 from edge_common.target import check_target
+from edgectl.bundle.order import check_order
 from edgectl.bundle.session import Model
 
 
@@ -45,4 +46,5 @@ def check_bundle(path: Path) -> Result:
         difference = compare(golden, model.run(golden.inputs), bundle.golden.rtol, bundle.golden.atol)
         if difference is not None:
             differences.append(difference)
+    check_order(bundle, samples)
     return Result(bundle, model, sha256, len(samples), tuple(differences))

@@ -87,7 +87,7 @@ def diff(
     "edgectl bundle create pump.onnx --name pump --version 1.0.0 --task tabular --answer probabilities=probs "
     "--labels labels.txt --reference windows.npz\n\n"
     "edgectl bundle create dock.onnx --name dock --version 2.1.0 --inputs frame.npz --image-input image "
-    "--out bundles/dock"
+    "--output bundles/dock"
 )
 def create(
     model: flags.Model,

@@ -36,6 +36,7 @@ from edge_common.manifest import (
 from edge_common.tensors import Array
 from edge_common.tomlfile import ConfigError, typed
 from edgectl.bundle.graph import target_in
+from edgectl.bundle.order import check_order
 from edgectl.bundle.session import Model
 from edgectl.deferred import deferred
 
@@ -158,8 +159,10 @@ def _write(
     bundle = read_bundle(aside)
     bundle.check_hash()
     check_graph(bundle, graph.inputs, graph.outputs)
-    for golden in load_all(bundle):
+    samples = load_all(bundle)
+    for golden in samples:
         check_golden_matches(golden, graph.inputs, graph.outputs)
+    check_order(bundle, samples)
 
 
 def _record(graph: Model, path: Path, feed: Mapping[str, Array], golden: GoldenSpec) -> None:

@@ -13,7 +13,7 @@ Task = Literal["classification", "detection", "segmentation", "tabular", "anomal
 Model = Annotated[Path, Argument(metavar="MODEL.onnx", help="The graph to bundle.")]
 Name = Annotated[str, Option(help="Lower-case label; the protocol's model name.")]
 Version = Annotated[str, Option(help="Semantic version such as 1.2.0.")]
-Out = Annotated[Path | None, Option(help="Directory to write; ./NAME by default.")]
+Out = Annotated[Path | None, Option("--output", "--out", help="Directory to write; ./NAME by default.")]
 TaskOption = Annotated[Task, Option(help="What the answers are.")]
 Description = Annotated[str, Option(help="One sentence for people.")]
 Inputs = Annotated[list[Path] | None, Option(help="An .npz with one array per input; one golden sample each.")]

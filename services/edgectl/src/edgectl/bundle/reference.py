@@ -29,6 +29,10 @@ class TooFew(BundleError):
     """Less than a reference can be made of."""
 
 
+class Nameless(TooFew):
+    """Answers of which there is nothing to count, however many there are."""
+
+
 def recorded(
     path: Path, answer: Answer | None, labels: Sequence[str], golden: Sequence[Feed], more: Path | None
 ) -> tuple[Reference | None, str]:
@@ -45,7 +49,7 @@ def recorded(
         return reference_of(graph, answer or Answer(), labels, feeds), ""
     except TooFew as exc:
         if more is None:
-            return None, f"{exc}; give more with --reference"
+            return None, str(exc) if isinstance(exc, Nameless) else f"{exc}; give more with --reference"
         raise BundleError(f"--reference {more}: {exc}") from None
 
 
@@ -67,21 +71,27 @@ def reference_of(graph: Model, answer: Answer, labels: Sequence[str], feeds: Ite
             one.
     """
     if not (answer.classes or answer.label or answer.probabilities or answer.scores or answer.score):
-        raise TooFew("want an answer that names classes or a score, to count them; found none")
+        raise Nameless("want an answer that names classes or a score, to count them; found none")
     found: list[Named] = []
     for feed in feeds:
         for piece in _pieces(graph, feed):
             found += counted(answer, tuple(labels), graph.run(piece))
     scores = [score for _, score in found if score is not None]
     classes = _classes([label for label, _ in found], labels)
+    if found and not (scores or classes):
+        raise Nameless(_nothing(found))
     bins = max(len(classes) + (len(labels) > MAX_CLASSES), BINS if scores else 1)
     if len(found) < (wanted := max(1, enough(bins))):
         raise TooFew(f"want {wanted} predictions, to tell a change in {bins} bins from chance; found {len(found)}")
-    if not (scores or classes):
-        raise TooFew("want labels, or an output with scores, to count them; found neither")
     _check_scores(scores, len(found))
     edges = _edges(scores)
     return Reference(predictions=len(found), classes=classes, score_edges=edges, score_counts=_binned(edges, scores))
+
+
+def _nothing(found: Sequence[Named]) -> str:
+    if any(label for label, _ in found):
+        return "want labels, the names of the classes, to count the answers by; found none"
+    return "want labels, or an output with scores, to count them; found neither"
 
 
 def _classes(found: Sequence[str], labels: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from edge_common.tensors import Array, TensorSpec
 from edge_common.tomlfile import read_bytes
 from edgectl.model.data import Dataset, Feed, spaced, takes_pictures
 from edgectl.model.errors import ModelError
+from edgectl.model.extras import how_to_install
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 # An uncompressed 4K bitmap has half of it.
@@ -79,7 +80,7 @@ def read_picture(path: Path) -> Array:
         import cv2
     except ImportError:
         raise ModelError(
-            f"{path}: pictures need OpenCV, which is not installed; pip install 'edgectl[pictures]'"
+            f"{path}: want OpenCV to read pictures, found no such package: {how_to_install('pictures')}"
         ) from None
     content = np.frombuffer(read_bytes(path, MAX_PICTURE_BYTES), np.uint8)
     try:

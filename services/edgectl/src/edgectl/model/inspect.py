@@ -68,7 +68,8 @@ def _summary(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "size", f"{facts['size_bytes'] / 1000:,.1f} kB"
         if facts.get("producer"):
             yield "producer", facts["producer"]
-        yield "next", f"edgectl model convert {facts['path']} --name NAME --version 1.0.0 --output DIR"
+        trust = " --trust" if facts.get("kind") == "pickle" else ""
+        yield "next", f"edgectl model convert {facts['path']}{trust} --name NAME --version 1.0.0 --output DIR"
         return
     yield from graph_lines(facts)
     if facts["macs"] or facts["layers_of_unknown_work"]:

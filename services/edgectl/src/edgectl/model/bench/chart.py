@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgectl.model.bench.rows import INSIDE, SERVICE, Row, figure, label
 from edgectl.model.errors import ModelError
+from edgectl.model.extras import how_to_install
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def draw(rows: Sequence[Row], title: str, subtitle: str, path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise NoMatplotlib("want matplotlib, found none; install edgectl[pictures]") from None
+        raise NoMatplotlib(f"want matplotlib, found no such package: {how_to_install('pictures')}") from None
     height = 1.53 + 0.42 * len(rows)
     drawn = Figure(figsize=(11, height), dpi=_DPI, facecolor="white")
     latency, speed = drawn.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": [3, 2]})

@@ -52,6 +52,10 @@ build.epilog = (  # type: ignore[attr-defined]
 def _with_data(recipe: Recipe, data: Path) -> Recipe:
     from msgspec.structs import replace
 
+    from edgectl.model.errors import ModelError
+
+    if not data.exists():
+        raise ModelError(f"--data {data}: no such file")
     # The recipe's labels are of the recipe's samples.
     return replace(recipe, data=replace(recipe.data, verify=str(data), labels=None))
 
@@ -61,10 +65,12 @@ def _build(path: Path, recipe: Recipe, out: Path, force: bool, as_json: bool) ->
 
     from edgectl.model.build.card import read_card
     from edgectl.model.build.deliver import refuse_taken
+    from edgectl.model.build.missing import refuse_missing
     from edgectl.model.build.run import opened
     from edgectl.model.build.work import Work
 
     refuse_taken(out, force)
+    refuse_missing(path, recipe)
     card = read_card(recipe)
     original = opened(recipe)
     # stdout is the report's alone where a program reads it.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgectl.model.convert.classes import own_classes
+
 if TYPE_CHECKING:
     import onnx
 
@@ -36,6 +38,11 @@ class Remembered:
     @property
     def tools(self) -> Mapping[str, str]:
         return self._original.tools
+
+    @property
+    def classes(self) -> tuple[str | int, ...]:
+        """The classes as the original knows them; empty where it names none."""
+        return own_classes(self._original)
 
     @property
     def p50_ms(self) -> float | None:

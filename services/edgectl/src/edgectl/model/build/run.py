@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_common.bundle import BundleError, check_labels
 from edge_common.manifest import Answer
 from edgectl.bundle.options import read_labels
 from edgectl.bundle.session import Model
@@ -16,6 +17,7 @@ from edgectl.model.build.remembered import Remembered
 from edgectl.model.build.samples import calibration, entry, inner, verification
 from edgectl.model.build.step import BoundPassed, Step
 from edgectl.model.build.work import Beside, Work, in_recipe
+from edgectl.model.convert.classes import labels_of
 from edgectl.model.convert.open import open_original
 from edgectl.model.convert.options import ConvertOptions
 from edgectl.model.convert.run import convert
@@ -45,7 +47,13 @@ class Built:
 
 def opened(recipe: Recipe) -> Remembered:
     """Return the recipe's original; raise ModelError when it cannot be read, as edgectl model convert would."""
-    return Remembered(open_original(recipe.source.model, options=_options(recipe)))
+    options = _options(recipe)
+    try:
+        return Remembered(open_original(recipe.source.model, options=options))
+    except ModelError as exc:
+        # Nobody gave the option.
+        key = "source.example" if recipe.source.example else "data.verify"
+        raise ModelError(str(exc).replace(f"--example {options.example}:", f"{key}: {options.example}:")) from None
 
 
 def make(work: Work, original: Remembered) -> Built:
@@ -56,7 +64,9 @@ def make(work: Work, original: Remembered) -> Built:
         StartError: bad input, as each step has it.
     """
     recipe = work.recipe
-    labels = read_labels(Path(recipe.labels)) if isinstance(recipe.labels, str) else recipe.labels
+    labels: Sequence[str] = read_labels(Path(recipe.labels)) if isinstance(recipe.labels, str) else recipe.labels
+    if recipe.output is None:
+        labels = labels_of(original, labels, f"{work.path}: labels")
     beside = _in_float(work, original, labels)
     if recipe.optimise and recipe.optimise.level == "portable":
         _optimise(work, beside)
@@ -93,8 +103,9 @@ def _in_float(work: Work, original: Remembered, labels: Sequence[str]) -> Beside
     model = convert(original)
     write_model(model, work.place("converted"))
     if recipe.input is None and recipe.output is None:
+        answer = _answer(work, "converted", labels)
         dataset = verification(recipe, original.inputs, labels)
-        beside = Beside(original, dataset, _answer(work, "converted"), recipe.task, labels)
+        beside = Beside(original, dataset, answer, recipe.task, labels)
         work.measure("converted", beside, _bounds(recipe))
         return beside
     return _prepared(work, original, model, labels)
@@ -111,7 +122,7 @@ def _prepared(work: Work, original: Remembered, model: onnx.ModelProto, labels: 
     table, note = "verify.converted", "without pre- and post-processing"
     work.measure("converted", bare, _bare_bounds(recipe), table=table, note=note)
     write_model(prepared, work.place("prepared"))
-    beside = Beside(whole, dataset, _answer(work, "prepared"), recipe.task, labels)
+    beside = Beside(whole, dataset, _answer(work, "prepared", labels), recipe.task, labels)
     work.measure("prepared", beside, _bounds(recipe))
     return beside
 
@@ -125,15 +136,27 @@ def _named(path: Path) -> Iterator[None]:
         raise ModelError(f"{path}: {exc}") from None
 
 
-def _answer(work: Work, name: str) -> Answer:
+def _answer(work: Work, name: str, labels: Sequence[str]) -> Answer:
+    """Return the recipe's answer, to which `labels` must be as many as its shares have columns."""
+    specs = Model(work.place(name)).outputs
+    answer = _meaning(work, [spec.name for spec in specs])
+    try:
+        check_labels(f"{work.path}: labels", answer, labels, specs)
+    except BundleError as exc:
+        raise ModelError(str(exc)) from None
+    return answer
+
+
+def _meaning(work: Work, outputs: Sequence[str]) -> Answer:
     """Return the recipe's [answer]; without one, an output called as a key of it is what that key means."""
-    outputs = [spec.name for spec in Model(work.place(name)).outputs]
     answer = work.recipe.answer
     if answer is None:
         return Answer(**{key: key for key in Answer.__struct_fields__ if key in outputs and key != "labels"})
     for key, output in answer.outputs().items():
         if output not in outputs:
-            raise ModelError(f"{work.path}: answer.{key}: want an output of the graph {outputs}, found {output!r}")
+            raise ModelError(
+                f"{work.path}: answer.{key}: want an output of the graph {list(outputs)}, found {output!r}"
+            )
     return answer
 
 

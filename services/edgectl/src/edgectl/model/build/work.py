@@ -17,6 +17,7 @@ from edgectl.model.data import Dataset
 from edgectl.model.data_npz import narrowed
 from edgectl.model.verify.bounds import Bounds
 from edgectl.model.verify.run import verify
+from edgectl.model.verify.truth import named_by
 
 if TYPE_CHECKING:
     from edgectl.model.convert.source import Original
@@ -73,7 +74,8 @@ class Work:
             ModelError: its inputs or outputs are not the original's.
         """
         graph, bench = self.place(name), self.recipe.bench
-        verdict = verify(beside.original, graph, beside.dataset, bounds, beside.answer, beside.task, beside.labels)
+        with named_by('labels = ["...", "..."] in the recipe'):
+            verdict = verify(beside.original, graph, beside.dataset, bounds, beside.answer, beside.task, beside.labels)
         feed = narrowed(beside.dataset.feeds[0], Model(graph, optimised=laid_out).inputs)
         level = "none" if laid_out else "all"
         cost = cost_of(graph, feed, threads=bench.threads, seconds=bench.seconds, level=level)

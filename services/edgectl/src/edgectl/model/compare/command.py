@@ -51,11 +51,13 @@ def compare(
     from edgectl.model.compare.tables import tables
     from edgectl.model.verify.command import dataset_of
     from edgectl.model.verify.target import target_of
+    from edgectl.model.verify.truth import named_by
 
     bounds = budget_of(budget)
     first, second = (target_of(path, task, answer or [], classes) for path in (a, b))
     dataset = dataset_of(second if first.bundle is None and second.bundle else first, inputs, labels, samples, seed)
-    found = compared(first, second, dataset, bounds, threads, seconds)
+    with named_by((first if first.bundle else second).naming):
+        found = compared(first, second, dataset, bounds, threads, seconds)
     show(found.facts(), tables(found), as_json)
     for line in found.passed:
         print(f"edgectl: {line}", file=sys.stderr)

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_common.tensors import TensorSpec
 from edgectl.model.convert.boostfile import Trees, booster_trees, lightgbm_trees, xgboost_trees
+from edgectl.model.convert.classes import plain
 from edgectl.model.convert.columns import FEATURES
 from edgectl.model.convert.likely import around
 from edgectl.model.convert.names import renamed, versions
@@ -37,6 +38,11 @@ class BoostModel:
     framework: str
     inputs: tuple[TensorSpec, ...]
     tools: Mapping[str, str]
+
+    @property
+    def classes(self) -> tuple[str | int, ...]:
+        """The classes in the order of the probabilities; empty for a regression."""
+        return plain(self.trees.labels)
 
     @property
     def own(self) -> Mapping[str, str]:

@@ -40,12 +40,18 @@ def sha256_of_original(source: str) -> str | None:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def answer_of(given: Answer, task: Task, outputs: Sequence[TensorSpec]) -> Answer:
-    """Return what --answer says; without it, `probabilities` where the task has classes and the graph has them."""
+def answer_of(given: Answer, task: Task, outputs: Sequence[TensorSpec], named: bool = False) -> Answer:
+    """Return what --answer says; without it, what outputs are called where the task has classes and the graph has them.
+
+    `label` is taken where the model names its classes in it (`named`).
+    """
     names = [spec.name for spec in outputs]
-    if given.outputs() or task not in ("classification", "tabular") or "probabilities" not in names:
+    if given.outputs() or task not in ("classification", "tabular"):
         return given
-    return Answer(probabilities="probabilities")
+    return Answer(
+        probabilities="probabilities" if "probabilities" in names else None,
+        label="label" if named and "label" in names else None,
+    )
 
 
 def check_ahead(out: Path, facts: Facts, force: bool) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from edge_common.tensors import TensorSpec
 from edgectl.model.convert.walk import head, walk
 from edgectl.model.errors import ModelError
+from edgectl.model.extras import how_to_install
 
 if TYPE_CHECKING:
     from edge_common.tensors import Array
@@ -87,8 +88,8 @@ def _frame(source: str, arrays: Mapping[str, Array]) -> Any:
         import pandas  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ModuleNotFoundError:
         raise ModelError(
-            f"{source}: want pandas to run it, as it was fitted on a table with named columns, found no such package; "
-            "install edgectl[sklearn]"
+            f"{source}: want pandas to run it, as it was fitted on a table with named columns, found no such package: "
+            f"{how_to_install('sklearn')}"
         ) from None
     return pandas.DataFrame({name: array[:, 0] for name, array in arrays.items()})
 

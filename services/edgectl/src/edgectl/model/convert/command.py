@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -52,6 +52,7 @@ def convert(
     from edgectl.bundle import options as given
     from edgectl.bundle.create import Facts
     from edgectl.model.convert.bundled import answer_of, check_ahead, source_of
+    from edgectl.model.convert.classes import label_tells, labels_of
     from edgectl.model.convert.converted import converted
     from edgectl.model.convert.options import ConvertOptions
     from edgectl.model.convert.report import tables
@@ -69,7 +70,7 @@ def convert(
     options = ConvertOptions(
         trust=trust, framework=framework, example=example, dtype=dtype, batch=batch, shapes=shapes
     )  # fmt: skip
-    names = given.read_labels(labels) if labels else []
+    names: Sequence[str] = given.read_labels(labels) if labels else ()
     out = output or Path(name)
     check_ahead(out, facts, force)
     with _working(source):
@@ -78,7 +79,10 @@ def convert(
         show(done.facts, tables(done.facts), as_json)
         print(f"edgectl: {source}: {doubt}", file=sys.stderr)
         raise typer.Exit(BOUND_PASSED)
-    facts["answer"] = answer_of(facts["answer"] or Answer(), task, done.session.outputs)
+    means = answer_of(facts["answer"] or Answer(), task, done.session.outputs, named=label_tells(done.original))
+    facts["answer"] = means
+    if names or means.outputs():
+        names = labels_of(done.original, names, f"--labels {labels}")
     facts["source"] = source_of(source, done.original)
     made = done.write(out, facts, golden, labels=names, rtol=rtol, atol=atol, force=force)
     report = done.facts | {"bundle": str(made.directory), "golden_samples": len(made.golden_files)}

@@ -61,7 +61,7 @@ def _kind(source: str) -> str:
         raise ModelError(f"{source}: cannot be read: {(exc.strerror or str(exc)).lower()}") from None
     if _FACTORY.fullmatch(source):
         return "factory"
-    raise ModelError(f"{source}: {_WANT}; found nothing there")
+    raise ModelError(f"{source}: no such file{', and no module:function' if ':' in source else ''}")
 
 
 def _of_directory(path: Path) -> str:

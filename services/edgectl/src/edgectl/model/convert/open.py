@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from edgectl.model.convert.detect import detect
 from edgectl.model.errors import ModelError
+from edgectl.model.extras import how_to_install
 
 if TYPE_CHECKING:
     from edgectl.model.convert.options import ConvertOptions
@@ -50,6 +51,5 @@ def require(source: str, extra: str, *modules: str) -> None:
     """Raise ModelError, which names the extra of edgectl to install, unless all `modules` can be imported."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        raise ModelError(
-            f"{source}: want {' and '.join(missing)} to read it, found no such package; install edgectl[{extra}]"
-        )
+        want = f"want {' and '.join(missing)} to read it, found no such package"
+        raise ModelError(f"{source}: {want}: {how_to_install(extra)}")

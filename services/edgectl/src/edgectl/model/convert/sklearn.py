@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge_common.tensors import TensorSpec
+from edgectl.model.convert.classes import plain
 from edgectl.model.convert.columns import Column, columns_of, fed, matrix
 from edgectl.model.convert.example import read_example
 from edgectl.model.convert.likely import likely
@@ -63,6 +64,13 @@ class SklearnModel:
         """What the tensors are in scikit-learn: columns of X, and methods."""
         ins = {each.name: described("X", each.kind, [None, each.width]) for each in self.columns}
         return ins | {spec.name: method(self.estimator, spec.name) for spec in self.trial.session.outputs}
+
+    @property
+    def classes(self) -> tuple[str | int, ...]:
+        """The classes in the order of the probabilities; empty for what is no classifier."""
+        from sklearn.base import is_classifier
+
+        return plain(self.estimator.classes_) if is_classifier(self.estimator) else ()
 
     @property
     def doubt(self) -> str:

@@ -47,6 +47,7 @@ def prepare(
     }  # fmt: skip
     declared = _declared(declaration, options)
     names = _labels(labels, declared) if labels else []
+    model = _graph(model)
     own = read_model(model)
     with written(output, force, "file", reads=[model, declaration, labels]) as path:
         whole = _prepared(own, model, declared, declaration, names)
@@ -61,6 +62,17 @@ prepare.epilog = (  # type: ignore[attr-defined]
     "edgectl model prepare net.onnx --resize crop --interpolation pil-bilinear --range 0,1 "
     "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --classes softmax --output parcels.onnx"
 )
+
+
+def _graph(model: Path) -> Path:
+    """Return the graph in a bundle, as `edgectl model convert` writes one; any other path as it is."""
+    from edge_common.bundle import MANIFEST, read_bundle
+
+    if not (model / MANIFEST).is_file():
+        return model
+    bundle = read_bundle(model)
+    bundle.check_hash()
+    return bundle.model_path
 
 
 def _declared(file: Path | None, options: dict[str, str | None]) -> Declaration:

@@ -13,7 +13,7 @@ InterpolationWay = Literal["cv2-linear", "cv2-cubic", "cv2-nearest", "pil-biline
 ColourOrder = Literal["RGB", "BGR", "grey"]
 ActivationWay = Literal["none", "sigmoid", "softmax"]
 
-Model = Annotated[Path, Argument(metavar="MODEL.onnx", help="The graph to wrap.")]
+Model = Annotated[Path, Argument(metavar="MODEL.onnx|BUNDLE", help="The graph to wrap, or a bundle's.")]
 DeclarationFile = Annotated[
     Path | None, Option(metavar="FILE.toml", help="What is done, in full; in place of the options below.")
 ]

@@ -15,7 +15,7 @@ The contract between the two sides of a prepared graph, which prepare.run joins:
         Where `spec.spatial`, prepare.run makes the frame one: a batch of 1 (`one_frame` of the other side).
     before.reference.apply(spec, tensor: TensorSpec, one_frame: bool, array) -> tuple[array, Geometry | None]
     after.reference.apply(spec, outputs: Mapping[str, Array], labels, geometry: Geometry | None) -> dict[str, Array]
-        the same with numpy and OpenCV, answers named as the graph's. Missing there: OpenCV (edgectl[pictures]).
+        the same with numpy and OpenCV, answers named as the graph's. Missing there: OpenCV (the extra `pictures`).
 
 Both graphs are of opset OPSET and IR_VERSION (edgectl.model.graphs) and of standard operators alone. prepare.run
 prefixes every inner name (before/, model/, after/), so the sides choose theirs freely; a free extent should be named

@@ -52,6 +52,7 @@ def verify(
     from edgectl.model.verify.opened import Given, opened
     from edgectl.model.verify.run import verify as verified
     from edgectl.model.verify.target import target_of
+    from edgectl.model.verify.truth import named_by
 
     target = target_of(graph, task, answer or [], classes)
     agreement = share("--min-agreement", min_agreement) if min_agreement is not None else None
@@ -64,7 +65,8 @@ def verify(
     given = Given(declaration=declaration, trust=trust, framework=framework, example=example, shapes=shape or [])
     original = opened(source, target, given)
     dataset = dataset_of(target, inputs, labels, samples, seed)
-    verdict = verified(original, target.path, dataset, bounds, target.answer, target.task, target.labels)
+    with named_by(target.naming):
+        verdict = verified(original, target.path, dataset, bounds, target.answer, target.task, target.labels)
     show(verdict.facts(), verdict.tables(), as_json)
     if worst is not None:
         _save(worst, verdict, original, target, force)

@@ -34,6 +34,11 @@ class Target:
     answer: Answer
     labels: tuple[str, ...]
 
+    @property
+    def naming(self) -> str:
+        """How its classes are given names."""
+        return "--classes labels.txt" if self.bundle is None else "convert it again with --labels labels.txt"
+
 
 def target_of(path: Path, task: str | None, pairs: Sequence[str], classes: Path | None) -> Target:
     """Return the bundle or graph at `path`; `task`, `pairs` (--answer key=output) and `classes` are of a graph only.

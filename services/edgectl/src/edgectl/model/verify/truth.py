@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,21 @@ from edgectl.model.verify.score_boxes import MeanPrecision, Truth
 from edgectl.model.verify.score_masks import IGNORED, MeanIou
 
 Labels = Mapping[str, Array]
+# Of a bare graph; callers who know better say it with `named_by`.
+NAME_THEM = "name the classes: --classes labels.txt"
 # What a pixel is that counts for nothing in Pascal VOC, Cityscapes and most tools since: a byte has no -1.
 _VOID = 255
+
+
+@contextmanager
+def named_by(how: str) -> Iterator[None]:
+    """Where classes have no names, say `how` to give some instead of NAME_THEM."""
+    try:
+        yield
+    except ModelError as exc:
+        if NAME_THEM not in str(exc):
+            raise
+        raise ModelError(str(exc).replace(NAME_THEM, f"name the classes: {how}")) from None
 
 
 def scores_of(answer: Answer, labels: Sequence[str], outputs: Sequence[TensorSpec], truth: Labels) -> list[Score]:
@@ -81,9 +95,7 @@ def _whole(output: str, truth: Array) -> Array:
     try:
         return truth.astype(np.int64)
     except (ValueError, OverflowError):
-        raise ModelError(
-            f"labels: want numbers as '{output}' has, found text; name the classes: --classes FILE"
-        ) from None
+        raise ModelError(f"labels: want numbers as '{output}' has, found text; {NAME_THEM}") from None
 
 
 def _names(labels: Sequence[str], known: Sequence[str], row: Any, sample: int) -> list[str]:
@@ -94,7 +106,7 @@ def _names(labels: Sequence[str], known: Sequence[str], row: Any, sample: int) -
         classes = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         raise ModelError(
             f"labels: sample {sample}: want one of the model's {len(known)} classes ({classes}), "
-            f"found {strange!r:.60}; name them: --classes labels.txt"
+            f"found {strange!r:.60}; {NAME_THEM}"
         )
     return names
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from edgectl.model.errors import ModelError
+from edgectl.model.extras import how_to_install
 
-_MISSING = "the reference of pre- and post-processing: want {}, found none; install edgectl[pictures]"
+_MISSING = "the reference of pre- and post-processing: want {}, found no such package: {}"
 
 
 def opencv() -> Any:
@@ -14,7 +15,7 @@ def opencv() -> Any:
     try:
         import cv2
     except ModuleNotFoundError:
-        raise ModelError(_MISSING.format("OpenCV")) from None
+        raise ModelError(_MISSING.format("OpenCV", how_to_install("pictures"))) from None
     return cv2
 
 
@@ -23,5 +24,5 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ModuleNotFoundError:
-        raise ModelError(_MISSING.format("Pillow")) from None
+        raise ModelError(_MISSING.format("Pillow", how_to_install("pictures"))) from None
     return Image
