@@ -145,7 +145,7 @@ def test_one_number_a_row_needs_no_labels(tmp_path: Path) -> None:
     ],
 )
 def test_where_nothing_can_be_counted_there_is_none(doubler: Path, answer: Answer, labels: tuple[str, ...]) -> None:
-    with pytest.raises(TooFew, match="to count (them|the answers by); found n"):
+    with pytest.raises(TooFew, match=r"to count (them|the answers by); found n"):
         reference_of(Model(doubler), answer, labels, [{"x": _rows(500)}])
 
 
