@@ -63,7 +63,7 @@ test-process: $(VENV)/.dev  ## the services as real processes: cameras, brokers,
 	$(TESTS) -m process
 
 test-frameworks: $(TRAIN)/.done  ## conversions from every framework, each really installed (.train, 4 GB)
-	$(TRAIN)/bin/python -m pytest -q -m frameworks tests/frameworks
+	OMP_NUM_THREADS=1 $(TRAIN)/bin/python -m pytest -q -n 2 --dist loadfile -m frameworks tests/frameworks
 
 frameworks: $(TRAIN)/.done  ## an environment with every framework (.train, 4 GB)
 
