@@ -95,7 +95,7 @@ $(TRAIN)/.done: requirements/train.txt $(wildcard services/common/pyproject.toml
 	$(PYTHON) -m venv $(TRAIN)
 	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check "torch==$(TORCH)"
 	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --require-hashes -r requirements/train.txt
-	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/edgectl
+	VIRTUAL_ENV="$(CURDIR)/$(TRAIN)" $(BIN)/uv pip install --quiet --no-deps -e services/common -e services/inference -e services/edgectl
 	@touch $@
 
 images: $(VENV)/.runtime  ## build all container images: runtime, one a model, camera-ingest

@@ -9,7 +9,7 @@ declare -A inputs=(
   [camera]="services/common/pyproject.toml services/camera_ingest/pyproject.toml"
   [edgectl]="services/common/pyproject.toml services/edgectl/pyproject.toml"
   [guard]="requirements/guard.in"
-  [train]="requirements/train.in services/common/pyproject.toml services/edgectl/pyproject.toml"
+  [train]="requirements/train.in services/common/pyproject.toml services/inference/pyproject.toml services/edgectl/pyproject.toml"
 )
 held=()
 case "$1" in inference | camera | edgectl | guard) held=(--constraints requirements/dev.txt) ;; esac
