@@ -135,7 +135,7 @@ def refuse_used(out: Path, force: bool) -> None:
     except OSError as exc:
         raise BundleError(f"{out}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
     if there:
-        raise BundleError(f"{out}: want a directory to write, found a file")
+        raise BundleError(f"{out}: want a directory to write, found a file; --output names another")
     if used and not force:
         raise BundleError(
             f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there"

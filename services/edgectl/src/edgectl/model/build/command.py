@@ -63,13 +63,13 @@ def _with_data(recipe: Recipe, data: Path) -> Recipe:
 def _build(path: Path, recipe: Recipe, out: Path, force: bool, as_json: bool) -> None:
     import tempfile
 
+    from edgectl.bundle.create import refuse_used
     from edgectl.model.build.card import read_card
-    from edgectl.model.build.deliver import refuse_taken
     from edgectl.model.build.missing import refuse_missing
     from edgectl.model.build.run import opened
     from edgectl.model.build.work import Work
 
-    refuse_taken(out, force)
+    refuse_used(out, force)
     refuse_missing(path, recipe)
     card = read_card(recipe)
     original = opened(recipe)

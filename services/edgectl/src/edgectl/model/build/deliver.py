@@ -17,7 +17,6 @@ from edgectl.model.build.report import metric_of
 from edgectl.model.build.steady import golden_feeds
 from edgectl.model.data import Feed, takes_pictures
 from edgectl.model.data_npz import narrowed
-from edgectl.model.errors import ModelError
 
 if TYPE_CHECKING:
     from edgectl.model.build.recipe import Recipe
@@ -25,16 +24,6 @@ if TYPE_CHECKING:
 
 # Beside what the original's framework names: they made the graph and its answers, whatever it was.
 _TOOLS = ("edgectl", "onnx", "onnxruntime")
-
-
-def refuse_taken(out: Path, force: bool) -> None:
-    """Raise ModelError where the bundle could not be written in the end, before the work is done."""
-    if out.exists() and not out.is_dir():
-        raise ModelError(f"{out}: want a directory to write, found a file; --output names another")
-    if not force and out.is_dir() and any(out.iterdir()):
-        raise ModelError(
-            f"{out}: want a new or an empty directory, found files in it; --force replaces the bundle there"
-        )
 
 
 def deliver(recipe: Recipe, built: Built, card: str, out: Path, force: bool) -> tuple[Bundle, str]:
